@@ -1,0 +1,178 @@
+"""A trial is one answer run on every case, with everything noted that a result alone would hide.
+
+It notes what was raised and where, what was printed, which input was changed, whether the result is only a view of
+an input, and whether the same call gives the same answer twice.
+"""
+
+import contextlib
+import copy
+import inspect
+import io
+import linecache
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from coursekit.checks.compare import arrays_in, first_difference, identical, same
+from coursekit.checks.timelimit import TimeLimitReached, time_limit
+
+__all__ = ["Outcome", "Trial", "attempt"]
+
+PRINTED_LIMIT = 2000  # characters of a learner's own prints that are shown
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call did."""
+
+    value: Any = None
+    error: BaseException | None = None
+    mutated: str | None = None  # name of the argument that was changed
+    aliased: str | None = None  # name of the argument whose memory the result shares
+    repeatable: bool = True
+    low_precision: bool = False
+
+    def alike(self, other: "Outcome") -> bool:
+        """Whether two calls ended the same way: the same kind of error, or the same value."""
+        if self.error is not None or other.error is not None:
+            return type(self.error) is type(other.error)
+        return same(self.value, other.value, low_precision=self.low_precision)
+
+    @property
+    def side_effects(self) -> tuple:
+        """What the call did beside returning a value."""
+        return self.mutated, self.aliased, self.repeatable
+
+    @staticmethod
+    def all_alike(triples: Sequence[tuple["Outcome", "Outcome", "Outcome"]]) -> bool:
+        """Whether the learner's outcomes (first) equal a known wrong answer's (second), given the expected ones (third).
+
+        Side effects count only where the wrong answer's values are right: then they are what is wrong with it.
+        """
+        if not triples or not all(mine.alike(wrong) for mine, wrong, _ in triples):
+            return False
+        values_are_right = all(wrong.alike(right) for _, wrong, right in triples)
+        return not values_are_right or all(mine.side_effects == wrong.side_effects for mine, wrong, _ in triples)
+
+
+@dataclass
+class Trial:
+    """The outcomes of all cases, and the first fault among them."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    expected: list[Outcome] = field(default_factory=list)
+    fault: str | None = None
+    state: str = "passed"
+    printed: str = ""
+
+
+def attempt(exercise: Any, obj: Callable, cases: list[tuple]) -> Trial:
+    """Run `obj` on every case, compare with the exercise's reference, and keep the first fault.
+
+    It goes on after a fault: all outcomes together tell one misconception from another.
+    """
+    trial = Trial()
+    printed = io.StringIO()
+    names = _argument_names(exercise, cases)
+    try:
+        with time_limit(exercise.seconds):
+            for case in cases:
+                expected = _run(exercise, exercise.reference, case, names, once=True)
+                with contextlib.redirect_stdout(printed):
+                    got = _run(exercise, obj, case, names)
+                trial.expected.append(expected)
+                trial.outcomes.append(got)
+                if trial.fault is None:
+                    trial.state, trial.fault = _verdict(exercise, obj, case, names, expected, got)
+                if trial.state == "to do":
+                    break
+    except TimeLimitReached:
+        trial.state = "error"
+        trial.fault = (
+            f"It was still running after {exercise.seconds:g} seconds and was stopped. "
+            "Does a loop never reach its end? Check that something in its condition changes in every round."
+        )
+    trial.printed = printed.getvalue()[:PRINTED_LIMIT]
+    return trial
+
+
+def _run(exercise: Any, obj: Callable, case: tuple, names: list[str], once: bool = False) -> Outcome:
+    args = copy.deepcopy(case)
+    low = any(a.dtype == np.float32 for a in arrays_in(list(case)))
+    try:
+        with np.errstate(all="ignore"):
+            value = exercise.use(obj, args)
+            again = value if once else exercise.use(obj, copy.deepcopy(case))
+    except Exception as error:  # a learner's code may raise anything
+        return Outcome(error=error, low_precision=low)
+    mutated = next((n for n, a, b in zip(names, args, case, strict=False) if not identical(a, b)), None)
+    aliased = next((n for n, a in zip(names, args, strict=False) if _shares_memory(value, a)), None)
+    return Outcome(value, None, mutated, aliased, identical(value, again), low)
+
+
+def _shares_memory(value: Any, argument: Any) -> bool:
+    return any(np.may_share_memory(v, a) and v.size for v in arrays_in(value) for a in arrays_in(argument))
+
+
+def _verdict(exercise, obj, case, names, expected: Outcome, got: Outcome) -> tuple[str, str | None]:
+    """The state and the first fault of one case, in the order in which a person would look."""
+    if isinstance(got.error, NotImplementedError):
+        return "to do", "not written yet"
+    if got.error is not None:
+        return "error", _error_sentence(exercise, obj, case, got.error)
+    fault = first_difference(expected.value, got.value, low_precision=got.low_precision)
+    if fault is None and got.mutated and not expected.mutated:
+        fault = f"The result is right, but your code changes its input `{got.mutated}` in place. Work on a copy, or make a new array."
+    if fault is None and got.aliased and not exercise.alias_ok and not expected.aliased:
+        fault = (
+            f"The result is right, but it shares its memory with the input `{got.aliased}`: "
+            "changing one later would change the other. Return a new array (`.copy()`)."
+        )
+    if fault is None and not got.repeatable:
+        fault = "Two calls with the same input gave different answers. Take randomness only from the arguments."
+    return ("passed", None) if fault is None else ("not yet", fault + _input_sentence(names, case))
+
+
+def _error_sentence(exercise: Any, obj: Callable, case: tuple, error: BaseException) -> str:
+    """The learner's exception and their own line; no stack of ours."""
+    sentence = f"{type(error).__name__}: {error}"
+    home = inspect.unwrap(obj).__init__.__code__ if inspect.isclass(obj) and "__init__" in vars(obj) else None
+    home = home or getattr(obj, "__code__", None) or _first_code(obj)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if home and f.filename == home.co_filename]
+    if frames:
+        line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip()
+        return f"{sentence}\nIn your line {frames[-1].lineno}: `{line}`" if line else sentence
+    if isinstance(error, TypeError) and exercise.call is None:
+        wanted = inspect.signature(exercise.reference)
+        return f"{sentence}\nIt is called as `{exercise.id.rpartition('.')[2]}{wanted}`. Keep the first line as it was."
+    return sentence
+
+
+def _first_code(obj: Any) -> Any:
+    return (
+        next((m.__code__ for m in vars(obj).values() if hasattr(m, "__code__")), None) if inspect.isclass(obj) else None
+    )
+
+
+def _argument_names(exercise: Any, cases: list[tuple]) -> list[str]:
+    of = exercise.reference if exercise.call is None else exercise.call
+    names = list(inspect.signature(of).parameters)
+    names = names if exercise.call is None else names[1:]
+    return names + [f"argument {i}" for i in range(len(names), max(map(len, cases), default=0))]
+
+
+def _input_sentence(names: list[str], case: tuple) -> str:
+    """The input of the failing case, where it is small enough to be read."""
+    if sum(np.size(a) for a in arrays_in(list(case))) > 16:
+        shapes = [f"{n} {a.shape}" for n, a in zip(names, case, strict=False) if isinstance(a, np.ndarray)]
+        return f"\nThe input had the shapes {', '.join(shapes)}." if shapes else ""
+    parts = []
+    for name, value in zip(names, case, strict=False):
+        if isinstance(value, np.ndarray):
+            parts.append(f"{name} = {np.array2string(value, precision=4, separator=', ', threshold=20)}")
+        elif isinstance(value, int | float | str | bool):
+            parts.append(f"{name} = {value!r}")
+    return "\nThe input was `" + "`, `".join(" ".join(p.split()) for p in parts) + "`." if parts else ""

@@ -1,0 +1,211 @@
+"""Training is one loop: take a batch, take a step, and from time to time look at how well it goes.
+
+:func:`fit` is that loop, whatever the step does inside: bare NumPy now, PyTorch later.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from coursekit.errors import CourseError
+
+__all__ = ["History", "fit"]
+
+
+@dataclass
+class History:
+    """What happened during training.
+
+    Attributes
+    ----------
+    loss : list of float
+        The loss of every step.
+    metrics : dict of str to list of float
+        What `evaluate` measured, once per epoch.
+    epochs : int
+        Epochs finished.
+    steps_per_epoch : int
+    seconds : float
+        Time of the whole training, evaluation included.
+    best_epoch : int or None
+        With early stopping: the epoch (from 1) whose weights were kept.
+    stopped : {"finished", "early", "interrupted"}
+    """
+
+    loss: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+    epochs: int = 0
+    steps_per_epoch: int = 0
+    seconds: float = 0.0
+    best_epoch: int | None = None
+    stopped: str = "finished"
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.metrics.items() if values)
+        kept = f"; kept the weights of epoch {self.best_epoch}" if self.best_epoch else ""
+        loss = f"last loss {self.loss[-1]:.4g}" if self.loss else "no step"
+        counts = f"{self.epochs} epochs, {len(self.loss)} steps, {loss}"
+        return f"History: {counts}; {last or 'nothing evaluated'} ({self.stopped}{kept})"
+
+    def plot(self, ax=None):
+        """Draw the loss of every step and, beside it, what was evaluated; returns the Axes."""
+        from coursekit.plot import history
+
+        return history(self, ax=ax)
+
+
+def fit(
+    step: Callable[..., float],
+    batches: Callable[[], Iterable] | Iterable,
+    *,
+    epochs: int = 1,
+    evaluate: Callable[[], Mapping[str, float]] | None = None,
+    patience: int | None = None,
+    monitor: str = "accuracy",
+    higher_is_better: bool | None = None,
+    parameters: Any = None,
+    progress: bool = True,
+) -> History:
+    """Train: call `step` on every batch of every epoch.
+
+    Parameters
+    ----------
+    step : callable(*batch) -> float
+        One step of the optimiser; returns the loss of that batch.
+    batches : iterable, or callable() -> iterable
+        The batches of an epoch. A callable is asked anew for each epoch, so that it can shuffle.
+    epochs : int
+    evaluate : callable() -> dict of str to float, optional
+        Measured after each epoch, on data that `step` never sees.
+    patience : int, optional
+        Stop after so many epochs without a better `monitor`, and go back to the best weights. Needs `parameters`.
+    monitor : str
+        Which of the evaluated numbers early stopping watches.
+    higher_is_better : bool, optional
+        Default: false for a name with "loss" or "error" in it, else true.
+    parameters : dict of str to ndarray, optional
+        The weights that `step` changes in place; kept at their best for early stopping.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    CourseError
+        If an argument makes no sense, an epoch has no batch, or the loss is no longer a finite number.
+
+    Notes
+    -----
+    Interrupting (the stop button, Ctrl-C) ends the training, not the notebook: what was learned is kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w = {"w": np.array([0.0])}
+    >>> def step(x, y):
+    ...     error = w["w"] * x - y
+    ...     w["w"] -= 0.1 * error * x
+    ...     return float(error[0] ** 2)
+    >>> history = fit(step, [(1.0, 3.0)], epochs=50, progress=False)
+    >>> round(float(w["w"][0]), 2)
+    2.98
+    """
+    _expect_sensible(epochs, patience, evaluate, parameters)
+    history = History()
+    watch = _Watch(monitor, higher_is_better, patience, parameters)
+    start = time.perf_counter()
+    bar = _bar(epochs, progress)
+    try:
+        for epoch in range(1, epochs + 1):
+            history.steps_per_epoch = _one_epoch(step, batches, history, epoch)
+            history.epochs = epoch
+            measured = dict(evaluate()) if evaluate else {}
+            for name, value in measured.items():
+                history.metrics.setdefault(name, []).append(float(value))
+            bar.set_postfix({"loss": history.loss[-1], **measured})
+            bar.update()
+            if patience is not None and watch.should_stop(epoch, measured):
+                history.stopped = "early"
+                break
+    except KeyboardInterrupt:
+        history.stopped = "interrupted"
+        print(f"Interrupted after {len(history.loss)} steps. What was learned is kept.")
+    finally:
+        bar.close()
+        history.seconds = time.perf_counter() - start
+    history.best_epoch = watch.restore()
+    return history
+
+
+@dataclass
+class _Watch:
+    """Early stopping: remembers the best weights and how long ago they were."""
+
+    monitor: str
+    higher_is_better: bool | None
+    patience: int | None
+    parameters: Any
+    best: float | None = None
+    best_epoch: int | None = None
+    kept: Any = None
+
+    def should_stop(self, epoch: int, measured: Mapping[str, float]) -> bool:
+        if self.monitor not in measured:
+            known = ", ".join(measured) or "nothing"
+            raise CourseError(f"monitor: expected one of {known}, got {self.monitor!r}. Name what `evaluate` returns.")
+        rising = self.higher_is_better
+        if rising is None:
+            rising = not any(word in self.monitor for word in ("loss", "error"))
+        value = measured[self.monitor] if rising else -measured[self.monitor]
+        if self.best is None or value > self.best:
+            self.best, self.best_epoch = value, epoch
+            self.kept = copy.deepcopy(self.parameters)
+        return epoch - self.best_epoch >= self.patience
+
+    def restore(self) -> int | None:
+        if self.kept is not None:
+            for name, array in self.kept.items():
+                self.parameters[name][...] = array
+        return self.best_epoch
+
+
+def _one_epoch(step: Callable, batches: Any, history: History, epoch: int) -> int:
+    steps = 0
+    for batch in batches() if callable(batches) else batches:
+        loss = float(step(*batch))
+        if not math.isfinite(loss):
+            raise CourseError(
+                f"loss: expected a finite number, got {loss} in step {len(history.loss) + 1} (epoch {epoch}). "
+                "Lower the learning rate, or look for a log or a division of zero."
+            )
+        history.loss.append(loss)
+        steps += 1
+    if steps == 0:
+        raise CourseError(
+            f"batches: expected at least one batch in epoch {epoch}, got none. "
+            "A generator is used up after one epoch: pass a list, or a function that makes a new one."
+        )
+    return steps
+
+
+def _expect_sensible(epochs: int, patience: int | None, evaluate: Any, parameters: Any) -> None:
+    if epochs < 1:
+        raise CourseError(f"epochs: expected at least 1, got {epochs}. Train for one epoch or more.")
+    if patience is None:
+        return
+    if patience < 1:
+        raise CourseError(f"patience: expected at least 1 epoch, got {patience}. Use None to train to the end.")
+    if evaluate is None or parameters is None:
+        raise CourseError("patience: expected evaluate= and parameters= with it, got one of them missing. Pass both.")
+
+
+def _bar(epochs: int, progress: bool):
+    from tqdm.auto import tqdm
+
+    return tqdm(total=epochs, unit="epoch", disable=not progress, leave=False)
