@@ -1,0 +1,36 @@
+"""Every figure of the course: data in, Axes out, with the words for those who cannot see it made from the data.
+
+``core``      one style, :func:`show`, alternative text
+``curves``    lines with bands over seeds, bars, histograms, training history, reliability
+``pictures``  images side by side, matrices, weights
+``geometry``  points in a plane and the lines that neurons draw through it
+``diagrams``  drawn figures without data
+"""
+
+from coursekit.plot.core import COLORS, MARKERS, alt_text, describe, show
+from coursekit.plot.curves import bars, histogram, history, lines, points, reliability
+from coursekit.plot.diagrams import chain, network, training_loop
+from coursekit.plot.geometry import boundary, regions
+from coursekit.plot.pictures import images, matrix, weights
+
+__all__ = [
+    "COLORS",
+    "MARKERS",
+    "alt_text",
+    "bars",
+    "boundary",
+    "chain",
+    "describe",
+    "histogram",
+    "history",
+    "images",
+    "lines",
+    "matrix",
+    "network",
+    "points",
+    "regions",
+    "reliability",
+    "show",
+    "training_loop",
+    "weights",
+]
