@@ -1,0 +1,683 @@
+# %% [markdown]
+r"""
+# The forward pass: from pixels to a loss
+
+**The question.** A network is a long chain of simple functions. What does each of them do to the numbers, and how does the last one say, in a single number, how wrong the network is?
+
+**After this notebook you will be able to**
+
+- compute a layer of neurons as one matrix product, for a whole batch, and predict every shape on the way;
+- say what a non-linearity is for, and prove that a network without one is a single layer;
+- turn scores into probabilities without overflow, and probabilities into a loss;
+- check a network *before* training it, by the loss it should begin with;
+- tell when a "probability" from a network deserves the name.
+
+You will be able to read the first half of any network's source code afterwards.
+
+**Builds on** 01 The perceptron: weighted sum, bias, sigmoid, cross-entropy. From school: matrix product, logarithm. **Time** about 80 minutes, of which your computer needs about ten seconds.
+"""
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from coursekit import datasets, plot
+from coursekit.checks import exercise
+from coursekit.claims import claim
+from coursekit.metrics import accuracy, expected_calibration_error, reliability_curve
+from coursekit.predict import predict, reveal
+from coursekit.scratch import functional as F
+from coursekit.scratch import mlp
+from coursekit.settings import course_rng, course_seeds
+
+fashion = datasets.load("fashion_mnist")
+x_train = datasets.to_float(fashion.x_train)  # (60000, 784), brightness from 0 to 1
+x_test = datasets.to_float(fashion.x_test)  # (10000, 784)
+y_train, y_test = fashion.y_train, fashion.y_test
+print("x_train", x_train.shape, x_train.dtype, "y_train", y_train.shape)
+plot.show(plot.images(fashion.x_train[:20], [fashion.class_names[k] for k in y_train[:20]], title="Fashion-MNIST, the first 20"))
+
+# %% [markdown]
+r"""
+## 1. A layer is a matrix product
+
+One neuron has D weights and a bias. Put H neurons side by side and let all of them look at the same input: a **layer**. Write the weights of each neuron into a *column* of a table $W$ with D rows and H columns, and the biases into a row $b$ of
+length H. For a **batch** of N examples, the rows of $X$, all weighted sums of all neurons come out of a single matrix product:
+
+$$Z = X W + b \qquad\qquad (N, H) = (N, D)\,(D, H) + (H)$$
+
+The line on the right is a **shapes ledger**: the inner sizes must agree and vanish. (The bias has one number for each neuron, and NumPy adds it to every row; this is called *broadcasting*.) Keeping such a ledger finds most bugs before they happen.
+"""
+
+# %%
+predict(
+    "forward.shape",
+    "X has shape (64, 784), W has shape (784, 128), b has shape (128,). The shape of X @ W + b is ...",
+    ["(64, 128)", "(128, 64)", "(784, 128)", "it is an error: b does not fit"],
+)
+
+# %% tags=["exercise"]
+@exercise("forward.dense")
+def dense(X, W, b):
+    """A layer of H neurons for a batch of N examples.
+
+    X : array, shape (N, D). W : array, shape (D, H). b : array, shape (H,). Returns an array of shape (N, H).
+    """
+    ### BEGIN SOLUTION
+    return X @ W + b
+    ### END SOLUTION
+
+
+# %%
+rng = course_rng(0)
+Z = dense(x_train[:64], rng.normal(size=(784, 128)), np.zeros(128))
+shapes = {"(64, 128)": 0, "(128, 64)": 1, "(784, 128)": 2}
+reveal("forward.shape", f"the shape is {Z.shape}", shapes[str(Z.shape)])
+
+# %% [markdown]
+r"""
+Feed the outputs of one layer into the next, and you have a network. The layers between input and output are called **hidden**. Ours will have 784 inputs (the pixels), 128 hidden neurons and 10 outputs, one **score** for each kind of clothes; we write it
+784-128-10.
+"""
+
+# %%
+plot.show(plot.network((784, 128, 10), ["pixels", "hidden", "scores"], title="784-128-10 (a few neurons of each layer)"))
+
+# %% [markdown]
+r"""
+How many numbers does it have to learn? Each of the H neurons of a layer has D weights and 1 bias.
+"""
+
+# %% tags=["exercise"]
+@exercise("forward.parameter_count")
+def parameter_count(sizes):
+    """How many weights and biases a chain of dense layers has.
+
+    sizes : a tuple of layer sizes, input first, for example (784, 128, 10). Returns a whole number.
+    """
+    ### BEGIN SOLUTION
+    return sum(d * h + h for d, h in zip(sizes[:-1], sizes[1:], strict=True))
+    ### END SOLUTION
+
+
+# %%
+for sizes in ((784, 10), (784, 128, 10), (784, 512, 512, 10)):
+    print(f"{'-'.join(map(str, sizes)):>16}: {parameter_count(sizes):>9,} numbers to learn")
+
+# %% [markdown]
+r"""
+## 2. What the non-linearity is for
+
+Does it help to put layer on layer? Suppose the outputs of a layer go straight into the next. Two layers compute $(X W_1 + b_1) W_2 + b_2$. Multiply it out: $X (W_1 W_2) + (b_1 W_2 + b_2)$. That is *one* layer, with the weights $W_1 W_2$.
+"""
+
+# %%
+predict(
+    "forward.linear-stack",
+    "Five layers without anything between them, 784-256-256-256-256-10. How much of what they compute can ONE layer 784-10 do?",
+    ["nothing like it", "most of it", "exactly all of it"],
+)
+
+# %%
+def scaled(rng, d, h):
+    """Random weights that keep the size of the numbers about the same."""
+    return rng.normal(size=(d, h)) / np.sqrt(d)
+
+
+X = x_test[:1000].astype(np.float64)
+sizes = (784, 256, 256, 256, 256, 10)
+gaps, unexplained = [], []
+for seed in course_seeds(5):
+    rng = np.random.default_rng(seed)
+    layers = [(scaled(rng, d, h), 0.1 * rng.normal(size=h)) for d, h in zip(sizes[:-1], sizes[1:], strict=True)]
+    deep, bent, W_one, b_one = X, X, np.eye(784), np.zeros(784)
+    for k, (W, b) in enumerate(layers):
+        deep = dense(deep, W, b)
+        bent = dense(bent if k == 0 else np.maximum(bent, 0), W, b)  # the same weights, with a ReLU before each layer but the first
+        W_one, b_one = W_one @ W, b_one @ W + b  # the product of all layers so far
+    gaps.append(np.abs(deep - dense(X, W_one, b_one)).max() / np.abs(deep).max())
+    fit = np.linalg.lstsq(np.hstack([X, np.ones((1000, 1))]), bent, rcond=1e-8)[0]  # the best single layer for the bent network
+    fresh = x_test[1000:3000].astype(np.float64)
+    target = fresh
+    for k, (W, b) in enumerate(layers):
+        target = dense(target if k == 0 else np.maximum(target, 0), W, b)
+    error = np.hstack([fresh, np.ones((2000, 1))]) @ fit - target
+    unexplained.append((error**2).sum() / ((target - target.mean(axis=0)) ** 2).sum())
+
+reveal("forward.linear-stack", f"largest difference {max(gaps):.0e} of the largest score: rounding", 2 if max(gaps) < 1e-9 else 1)
+
+# %%
+claim("linear-stacks-stay-linear").judge(
+    max(gaps) < 1e-9 and min(unexplained) > 0.02,
+    evidence=f"five linear layers differ from one by {max(gaps):.0e} (relative, worst of 5 seeds); with a ReLU between the same layers, "
+    f"the best single layer leaves {min(unexplained):.0%} to {max(unexplained):.0%} of the variance unexplained",
+)
+
+# %% [markdown]
+r"""
+So there must be something between the layers that is *not* a weighted sum: a **non-linearity** or **activation function**, applied to each number by itself. These are the ones in use:
+"""
+
+# %%
+z = np.linspace(-4, 4, 161)
+activations = {
+    "sigmoid": F.sigmoid(z),
+    "tanh": np.tanh(z),
+    "ReLU": F.relu(z),
+    "leaky ReLU (slope 0.1)": F.leaky_relu(z, 0.1),
+    "GELU": F.gelu(z),
+}
+figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8))
+plot.lines(z, activations, xlabel="z", ylabel="activation", markers=False, title="Activations", ax=left)
+slopes = {name: np.gradient(values, z) for name, values in activations.items()}
+plot.lines(z, slopes, xlabel="z", ylabel="slope", markers=False, title="Their slopes", ax=right)
+plot.show(figure)
+for name, values in activations.items():
+    print(f"{name:>23}: from {values.min():6.2f} to {values.max():5.2f} here; steepest slope {slopes[name].max():.2f}")
+
+# %% [markdown]
+r"""
+- **Sigmoid** squeezes everything into (0, 1), **tanh** into (-1, 1). Far from 0 both are flat, and a flat function has no slope to learn from. Look at the sigmoid's steepest slope: a quarter. Notebook 03 shows what follows from that.
+- **ReLU** ("rectified linear unit") is $\max(0, z)$: it lets positive numbers pass and blocks negative ones. Two straight pieces, cheap, slope 1 wherever it is open. It is the default.
+- **Leaky ReLU** keeps a small slope on the blocked side, **GELU** is a smooth ReLU; transformers use it.
+
+A kink is enough to build curves. A ReLU applied to $x - k$ is a **hinge**: 0 up to the *knot* $k$, then rising. A weighted sum of hinges bends at every knot, by as much as its weight says.
+"""
+
+# %% tags=["exercise"]
+@exercise("forward.relu_hinges")
+def relu_hinges(x, knots):
+    """A table of hinges: 0 up to the knot, then x - knot.
+
+    x : array, shape (N,). knots : array, shape (H,). Returns an array of shape (N, H): one row a point, one column a knot.
+    """
+    ### BEGIN SOLUTION
+    return np.maximum(x[:, None] - knots[None, :], 0)
+    ### END SOLUTION
+
+
+# %%
+predict(
+    "forward.hinges",
+    "We fit a smooth curve with H hinges at even distances. From 8 hinges to 16, the largest error falls to about ...",
+    ["one half", "one quarter", "one sixteenth", "it does not fall"],
+)
+
+# %%
+def smooth(x):
+    """A smooth curve to imitate."""
+    return np.sin(3 * x) + 0.4 * np.cos(9 * x)
+
+
+def kinked(x):
+    """A curve with corners."""
+    return np.abs(np.sin(4 * x)) - 0.5 * np.abs(x - 0.2)
+
+
+def fit_hinges(f, x, H):
+    """The best weighted sum of H hinges and a constant, by least squares: values at x."""
+    features = np.hstack([relu_hinges(x, np.linspace(-1, 1, H, endpoint=False)), np.ones((len(x), 1))])  # (N, H + 1)
+    return features @ np.linalg.lstsq(features, f(x), rcond=None)[0]
+
+
+def fit_polynomial(f, x, H):
+    """The classical rival with as many numbers: a polynomial of degree H."""
+    features = np.polynomial.chebyshev.chebvander(x, H)  # (N, H + 1)
+    return features @ np.linalg.lstsq(features, f(x), rcond=None)[0]
+
+
+x = np.linspace(-1, 1, 1001)
+figure, axes = plt.subplots(1, 3, figsize=(10.4, 3.3), sharey=True)
+for ax, H in zip(axes, (2, 6, 16), strict=True):
+    plot.lines(
+        x, {"target": smooth(x), f"{H} hinges": fit_hinges(smooth, x, H)}, xlabel="x", ylabel="y", markers=False, title=f"{H} hinges", ax=ax
+    )
+plot.show(figure)
+
+# %%
+widths = [4, 8, 16, 32, 64]
+figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True)
+worst = {}
+for ax, f in zip(axes, (smooth, kinked), strict=True):
+    worst[f] = {
+        "hinges": np.array([np.abs(fit_hinges(f, x, H) - f(x)).max() for H in widths]),
+        "polynomial": np.array([np.abs(fit_polynomial(f, x, H) - f(x)).max() for H in widths]),
+    }
+    plot.lines(widths, worst[f], log="xy", xlabel="hinges, or degree", ylabel="largest error", title=f"A {f.__name__} curve", ax=ax)
+plot.show(figure)
+ratio = worst[smooth]["hinges"][1] / worst[smooth]["hinges"][2]
+reveal("forward.hinges", f"from 8 to 16 hinges the largest error falls by a factor of {ratio:.1f}", 0 if ratio < 2.8 else 1 if ratio < 8 else 2)
+
+# %% [markdown]
+r"""
+Twice as many hinges, a quarter of the error or so. With enough of them one hidden layer comes as close as you like to any continuous curve: this is the **universal approximation theorem** (Cybenko, 1989; for ReLU: Leshno et al., 1993).
+It says that good weights *exist*. It does not say that learning will find them, nor how many you need. And look at the right half of the picture before you cheer: on the smooth curve the polynomial, known for two centuries, is better by many orders
+of magnitude; on the curve with corners the hinges win. What helps depends on what the world is like.
+
+## 3. A whole network
+
+You have everything: dense, ReLU, dense. The weights live in a dict. The last layer has no ReLU: its outputs are **scores** (also called *logits*), any real numbers, larger meaning "more like this class".
+"""
+
+# %%
+relu = F.relu  # max(0, z), for every number
+
+# %% tags=["exercise"]
+@exercise("forward.network")
+def network(params, X):
+    """Scores of a network with one hidden layer and a ReLU.
+
+    params : dict with "W1" (D, H), "b1" (H,), "W2" (H, K), "b2" (K,). X : array, shape (N, D).
+    Returns the scores, shape (N, K).
+    """
+    ### BEGIN SOLUTION
+    hidden = relu(dense(X, params["W1"], params["b1"]))  # (N, H)
+    return dense(hidden, params["W2"], params["b2"])  # (N, K)
+    ### END SOLUTION
+
+
+# %%
+params = mlp.init((784, 128, 10), course_rng(0))
+for name, array in params.items():
+    print(f"{name}: shape {array.shape!s:>10}, from {array.min():.2f} to {array.max():.2f}")
+scores = network(params, x_test)
+print(f"scores of the test set: shape {scores.shape}; accuracy without any learning {accuracy(scores.argmax(axis=1), y_test):.1%}")
+
+# %% [markdown]
+r"""
+## 4. From scores to probabilities
+
+The last layer gives each example $K$ scores $z_1, \dots, z_K$. We want probabilities instead: positive, and adding up to one. Raise $e$ to each score, then divide by the total:
+
+$$p_k = \frac{e^{z_k}}{\sum_{j=1}^{K} e^{z_j}}$$
+
+This is the **softmax**. Two things about it are worth finding out before you use it. First: what happens when all scores of an example grow by 5?
+"""
+
+# %%
+predict(
+    "loss.softmax-shift",
+    "All ten scores of an image grow by 5. Its softmax probabilities ...",
+    ["all grow", "stay exactly the same", "move towards 1/10", "move towards 0 and 1"],
+)
+
+# %% [markdown]
+r"""
+Second: computers cannot hold $e^{1000}$. Write it so that scores of a thousand do no harm. The answer to the first question is the way to solve the second.
+"""
+
+# %% tags=["exercise"]
+@exercise("loss.softmax")
+def softmax(z):
+    """Probabilities for a batch of scores.
+
+    z : array, shape (N, K). Returns an array of shape (N, K); every row sums to 1.
+    """
+    ### BEGIN SOLUTION
+    e = np.exp(z - z.max(axis=1, keepdims=True))  # (N, K), no overflow
+    return e / e.sum(axis=1, keepdims=True)
+    ### END SOLUTION
+
+
+# %%
+change = np.abs(softmax(scores + 5) - softmax(scores)).max()
+reveal("loss.softmax-shift", f"largest change of a probability: {change:.0e}", 1 if change < 1e-5 else 0)
+
+# %% [markdown]
+r"""
+<details><summary>Why?</summary>
+
+The factor $e^5$ stands in the numerator and in every term of the sum, and cancels. That is also why you may subtract the largest score without changing anything, and why you *should*.
+
+</details>
+
+We will also need $\log \sum_j e^{z_j}$, the **log-sum-exp**: a smooth version of "the largest score". The same trick saves it. See what the formula does when it is typed in as it stands:
+"""
+
+# %%
+def log_sum_exp(z):
+    """log(sum(exp(z))) of each row without overflow: shape (N, K) to (N, 1)."""
+    m = z.max(axis=1, keepdims=True)  # (N, 1)
+    return m + np.log(np.exp(z - m).sum(axis=1, keepdims=True))
+
+
+for row in ([1.0, 2.0], [1000.0, 999.0], [-1000.0, -999.0]):
+    z = np.array([row])
+    with np.errstate(over="ignore", divide="ignore"):
+        naive = np.log(np.exp(z).sum())
+    print(f"scores {row}: as typed {naive}, with the largest taken out {log_sum_exp(z)[0, 0]:.4f}")
+
+# %% [markdown]
+r"""
+## 5. How wrong? Losses from likelihood
+
+Where do losses come from? From one idea, *maximum likelihood*: **choose the weights under which what really happened was most probable.** Probabilities of independent examples multiply; the logarithm turns products into sums; a minus makes it something to minimise; dividing by N makes
+it independent of the size of the data. What you get depends on what you are predicting:
+
+| you predict | what the model gives | minus log-likelihood, averaged | name |
+|---|---|---|---|
+| a number $y$ | its mean $\hat y$, with bell-shaped errors | $\frac1N\sum (y_n - \hat y_n)^2$, up to constants | mean squared error (MSE) |
+| yes or no, $y \in \{0, 1\}$ | a probability $p$ | $-\frac1N\sum [y_n\log p_n + (1-y_n)\log(1-p_n)]$ | binary cross-entropy |
+| one of K classes | probabilities $p_1, \dots, p_K$ | $-\frac1N\sum \log p_{n, \text{right class}}$ | cross-entropy |
+
+The unit of these logarithms is the **nat**. The last row is our loss. Since $\log p_k = z_k - \log\sum_j e^{z_j}$, it can be computed from the scores without ever forming a probability that could round to 0:
+"""
+
+# %% tags=["exercise"]
+@exercise("loss.cross_entropy")
+def cross_entropy(z, labels):
+    """Mean of -log(probability of the right class).
+
+    z : scores, shape (N, K). labels : whole numbers from 0 to K - 1, shape (N,). Returns a number.
+    The function log_sum_exp is defined above.
+    """
+    ### BEGIN SOLUTION
+    log_p = z - log_sum_exp(z)  # (N, K)
+    return -log_p[np.arange(len(z)), labels].mean()
+    ### END SOLUTION
+
+
+# %% [markdown]
+r"""
+**A check that costs nothing.** Before training, a network knows nothing. If it gives every class the same probability 1/K, the loss is $-\log\frac1K = \log K$. So you know what the first loss must be, roughly; anything far above it means that the network begins *confidently wrong*.
+"""
+
+# %%
+predict(
+    "loss.initial",
+    "Ten classes, a fresh network whose last layer is all zeros. Its loss is ...",
+    ["0, it has made no mistake yet", "1", "about 2.3", "10"],
+)
+
+# %%
+zero_head = params | {"W2": np.zeros_like(params["W2"])}
+huge = params | {"W2": 20 * params["W2"]}
+first = {
+    "last layer zero": cross_entropy(network(zero_head, x_train[:5000]), y_train[:5000]),
+    "usual random weights": cross_entropy(network(params, x_train[:5000]), y_train[:5000]),
+    "last layer 20 times too large": cross_entropy(network(huge, x_train[:5000]), y_train[:5000]),
+}
+reveal("loss.initial", f"{first['last layer zero']:.4f} nats; log 10 = {np.log(10):.4f}", 2 if abs(first["last layer zero"] - np.log(10)) < 0.01 else 3)
+for name, value in first.items():
+    print(f"{name:>30}: {value:8.3f} nats")
+
+# %% [markdown]
+r"""
+## 6. Does the choice of loss matter?
+
+"For classification use cross-entropy; squared error learns slowly." One hears it often. Squared error on the probabilities is a perfectly sensible measure (statisticians call it the Brier score). We measure.
+
+The model is a single layer 784-10 with softmax, trained by gradient descent on batches of 64 pictures. How its gradients are computed is the subject of the next notebook; here we borrow them from `coursekit.scratch.functional`, where you can read them. We count the steps until 3 of 4 test pictures are right.
+
+To be fair, each loss gets the same number of trials: four learning rates, five seeds each. Then we ask three questions: with *the same* rate, with *each its own best* rate, and from a *bad start*, a network that first learned wrong labels and is now confidently wrong about everything.
+"""
+
+# %%
+predict(
+    "loss.mse",
+    "Where will squared error be slower than cross-entropy, by more than a factor of 2?",
+    ["everywhere", "only from the bad start", "nowhere: the learning rate makes up for it"],
+)
+
+# %%
+GRADIENTS = {"cross-entropy": F.cross_entropy_grad, "squared error": F.mse_of_softmax_grad}
+RATES = (0.03, 0.1, 0.3, 1.0)
+CHECK_EVERY, PATIENCE = 10, 600
+
+
+def steps_to_three_quarters(score_gradient, rate, seed, start=None, labels=y_train, limit=300):
+    """Train a layer until 3 of 4 of 2,000 test pictures are right; returns the steps (the limit if never) and the weights."""
+    rng = np.random.default_rng(seed)
+    W, b = (np.zeros((784, 10), np.float32), np.zeros(10, np.float32)) if start is None else (start[0].copy(), start[1].copy())
+    for step in range(1, limit + 1):
+        rows = rng.integers(0, len(x_train), 64)
+        dZ = score_gradient(dense(x_train[rows], W, b), labels[rows])  # (64, 10)
+        W -= rate * (x_train[rows].T @ dZ)
+        b -= rate * dZ.sum(axis=0)
+        if step % CHECK_EVERY == 0 and accuracy(dense(x_test[:2000], W, b).argmax(axis=1), y_test[:2000]) >= 0.75:
+            return step, (W, b)
+    return limit, (W, b)
+
+
+steps = {
+    name: {rate: [steps_to_three_quarters(grad, rate, seed)[0] for seed in course_seeds(5)] for rate in RATES}
+    for name, grad in GRADIENTS.items()
+}
+best = {name: min(RATES, key=lambda rate: np.mean(steps[name][rate])) for name in GRADIENTS}
+for name in GRADIENTS:
+    row = ", ".join(f"rate {rate:g}: {np.mean(steps[name][rate]):.0f}" for rate in RATES)
+    print(f"{name:>14}, mean steps (300 = not reached): {row}; best rate {best[name]:g}")
+
+# %%
+wrong_labels = (y_train + 1) % 10  # every label moved on by one
+from_bad_start = {name: [] for name in GRADIENTS}
+for seed in course_seeds(5):
+    _, misled = steps_to_three_quarters(F.cross_entropy_grad, 0.1, seed, labels=wrong_labels, limit=300)
+    for name, grad in GRADIENTS.items():
+        from_bad_start[name].append(steps_to_three_quarters(grad, best[name], seed + 50, start=misled, limit=PATIENCE)[0])
+
+slower = {
+    "same rate 0.1": np.array(steps["squared error"][0.1]) / np.mean(steps["cross-entropy"][0.1]),
+    "each its best rate": np.array(steps["squared error"][best["squared error"]]) / np.mean(steps["cross-entropy"][best["cross-entropy"]]),
+    "from a bad start": np.array(from_bad_start["squared error"]) / np.mean(from_bad_start["cross-entropy"]),
+}
+plot.show(plot.bars(slower, ylabel="steps, squared error / cross-entropy", title=f"How much slower is squared error? (bad start: stopped at {PATIENCE} steps)"))
+ratios = {name: values.mean() for name, values in slower.items()}
+reveal(
+    "loss.mse",
+    ", ".join(f"{name}: {value:.1f} times as many steps" for name, value in ratios.items()),
+    0 if min(ratios.values()) > 2 else 1 if ratios["from a bad start"] > 2 else 2,
+)
+
+# %%
+claim("squared-error-learns-slowly").judge(
+    ratios["from a bad start"] > 2 and ratios["each its best rate"] < 2,
+    evidence=f"squared error needs {ratios['each its best rate']:.1f} times the steps of cross-entropy when each has its best rate, "
+    f"{ratios['same rate 0.1']:.1f} times at the same rate, and at least {ratios['from a bad start']:.1f} times from a confidently wrong start",
+)
+
+# %% [markdown]
+r"""
+It *depends*. From a neutral start with a rate of its own, squared error is only a little slower. From the bad start it hardly moves. The reason stands in its gradient: it carries the factor $p_k$, so a class that the network wrongly holds for impossible gets almost no push. Cross-entropy pushes
+hardest exactly where the network is confidently wrong. And how often is a real network confidently wrong? Look back at the loss of the network whose last layer was too large.
+
+## 7. Is a "probability" a probability?
+
+The outputs of a sigmoid or a softmax lie between 0 and 1 and add up to 1. That alone makes them no more a probability than any other numbers in that range. They deserve the name if they *come true*: of all cases where the model says 0.8, eight in ten should turn out right. Then it is called **calibrated**.
+
+A hard pair: T-shirts against shirts. We train the same neuron (logistic regression) twice: on 200 pictures with next to no restraint on its weights, and on all 12,000 with some (the smaller scikit-learn's `C`, the stronger the restraint; notebook 06 explains it).
+"""
+
+# %%
+predict(
+    "forward.calibration",
+    "The neuron trained on 200 pictures says 'shirt, probability above 0.9'. How often is it right?",
+    ["more than 95 times in 100", "about 90 to 95 times in 100", "fewer than 85 times in 100"],
+)
+
+# %%
+T_SHIRT, SHIRT = 0, 6
+pair_train, pair_test = np.isin(y_train, (T_SHIRT, SHIRT)), np.isin(y_test, (T_SHIRT, SHIRT))
+X_pair, t_pair = x_train[pair_train], (y_train[pair_train] == SHIRT).astype(int)
+X_new, t_new = x_test[pair_test], (y_test[pair_test] == SHIRT).astype(int)
+
+settings = {"200 pictures, no restraint": (200, 1e4), "12,000 pictures, some restraint": (12_000, 0.1)}
+errors, curves, sure_and_right = {name: [] for name in settings}, {}, []
+for seed in course_seeds(3):
+    rows = np.random.default_rng(seed).permutation(len(X_pair))
+    for name, (n, C) in settings.items():
+        neuron = LogisticRegression(C=C, max_iter=1000).fit(X_pair[rows[:n]], t_pair[rows[:n]])
+        p = neuron.predict_proba(X_new)[:, 1]
+        errors[name].append(expected_calibration_error(p, t_new, bins=10))
+        curve = reliability_curve(p, t_new, bins=10)
+        filled = curve.count > 0
+        curves[name] = (curve.confidence[filled], curve.accuracy[filled])
+        if n == 200:
+            sure_and_right.append(t_new[p > 0.9].mean())
+plot.show(plot.reliability(curves, title="Shirt or T-shirt: what it says, and what comes true"))
+reveal(
+    "forward.calibration",
+    f"when it says more than 0.9 it is right {np.mean(sure_and_right):.0%} of the time",
+    0 if np.mean(sure_and_right) > 0.95 else 1 if np.mean(sure_and_right) > 0.85 else 2,
+)
+
+# %%
+few, many = (np.array(errors[name]) for name in settings)
+claim("sigmoid-gives-probabilities").judge(
+    many.max() < 0.06 and few.min() > 2 * many.max(),
+    evidence=f"expected calibration error (mean gap between what is said and what comes true) {many.mean():.3f} with 12,000 pictures and some restraint, "
+    f"{few.mean():.3f} with 200 and none (3 draws each)",
+)
+
+# %% [markdown]
+r"""
+## When it breaks
+
+**Probabilities into a loss that expects scores.** The most common mistake in the field. Nothing crashes; softmax is simply applied twice, and the loss can hardly move away from log 10 even when the network is right:
+"""
+
+# %%
+W = np.zeros((784, 10), np.float32)
+b = np.zeros(10, np.float32)
+rng = course_rng(2)
+for _ in range(500):
+    rows = rng.integers(0, len(x_train), 64)
+    dZ = F.cross_entropy_grad(dense(x_train[rows], W, b), y_train[rows])
+    W -= 0.1 * (x_train[rows].T @ dZ)
+    b -= 0.1 * dZ.sum(axis=0)
+trained_scores = dense(x_test, W, b)
+print(f"accuracy {accuracy(trained_scores.argmax(axis=1), y_test):.1%}")
+print(f"loss from the scores          {cross_entropy(trained_scores, y_test):.3f} nats")
+print(f"loss from the probabilities   {cross_entropy(softmax(trained_scores), y_test):.3f} nats (softmax twice; log 10 is {np.log(10):.3f})")
+
+# %% [markdown]
+r"""
+**The wrong axis.** `softmax(z.T).T` and a forgotten `axis=1` give numbers between 0 and 1 as well. See it by adding up: every *row* must give 1.
+"""
+
+# %%
+wrong = softmax(trained_scores.T).T
+print("row sums, right axis:", softmax(trained_scores).sum(axis=1)[:3].round(3), " wrong axis:", wrong.sum(axis=1)[:3].round(4))
+
+# %% [markdown]
+r"""
+**Outside the data.** Our 16 hinges fit the curve well between -1 and 1. Beyond the last knot nothing holds them; the same is true of the polynomial, and of every network that is asked about something unlike anything it has seen:
+"""
+
+# %%
+far = np.linspace(-1, 1.6, 261)
+knots = np.linspace(-1, 1, 16, endpoint=False)
+inside = np.hstack([relu_hinges(x, knots), np.ones((len(x), 1))])
+weights = np.linalg.lstsq(inside, smooth(x), rcond=None)[0]
+beyond = np.hstack([relu_hinges(far, knots), np.ones((len(far), 1))]) @ weights
+plot.show(plot.lines(far, {"target": smooth(far), "16 hinges": beyond}, xlabel="x (learned from -1 to 1)", ylabel="y", markers=False, title="Beyond the data"))
+print(f"largest error inside {np.abs(beyond - smooth(far))[far <= 1].max():.2f}, outside {np.abs(beyond - smooth(far))[far > 1].max():.2f}")
+
+# %% [markdown]
+r"""
+## Explain it back
+
+**Q1.** A network 784-128-10 gets a batch of 32 pictures. Which shape has the *hidden* activation?
+
+<details><summary>A. (784, 128)</summary>
+
+**No.** That is the shape of the first weights. Activations have one row for each example.
+
+</details>
+<details><summary>B. (32, 128)</summary>
+
+**Right.** (32, 784) times (784, 128): the inner sizes vanish, examples stay in rows.
+
+</details>
+<details><summary>C. (32, 10)</summary>
+
+**No.** That is the shape of the scores, one layer later.
+
+</details>
+
+**Q2.** Why must there be a non-linearity between two dense layers?
+
+<details><summary>A. To keep the numbers between 0 and 1.</summary>
+
+**No.** ReLU does not do that, and it is the most used of all.
+
+</details>
+<details><summary>B. Because without it two layers can do no more than one.</summary>
+
+**Right.** The product of two matrices is a matrix. We measured it: the difference was rounding.
+
+</details>
+<details><summary>C. To make it faster.</summary>
+
+**No.** It costs a little time. It is there for what can be expressed.
+
+</details>
+
+**Q3.** A fresh network for 1,000 classes shows a first loss of 25 nats. What do you conclude?
+
+<details><summary>A. Something is off: it should begin near log 1000, about 7.</summary>
+
+**Right.** Far above log K, it is confidently wrong. Usually the last layer's weights are too large, or the input was not scaled.
+
+</details>
+<details><summary>B. Normal: many classes, large loss.</summary>
+
+**No.** The logarithm grows slowly. Equal probabilities for 1,000 classes give about 7 nats.
+
+</details>
+<details><summary>C. It will train fast, since there is much to gain.</summary>
+
+**No.** It first has to unlearn what it is wrongly sure of.
+
+</details>
+
+**Q4.** (From notebook 01.) Three neurons solve exclusive or. Would they still do so if the step of the first two were removed?
+
+<details><summary>A. Yes, the third still has its step.</summary>
+
+**No.** Without the steps the first two are weighted sums, and the third is a weighted sum of those: one neuron in all, which cannot do it.
+
+</details>
+<details><summary>B. No: then they collapse into one neuron.</summary>
+
+**Right.** This is the collapse of linear layers, met a second time. The step was their non-linearity.
+
+</details>
+<details><summary>C. It depends on the weights.</summary>
+
+**No.** No weights can save it: the sum of sums is a sum.
+
+</details>
+
+**Q5.** (From notebook 01.) Logistic regression and a network's last layer with two classes: what is softmax then?
+
+<details><summary>A. The sigmoid of the difference of the two scores.</summary>
+
+**Right.** Divide numerator and denominator by the first term: 1 / (1 + exp(-(z1 - z2))). Logistic regression is the network without hidden layer.
+
+</details>
+<details><summary>B. The larger of the two scores.</summary>
+
+**No.** Softmax gives probabilities, not scores; "soft" because it also listens to the smaller one.
+
+</details>
+<details><summary>C. Something else altogether.</summary>
+
+**No.** Write it out for two scores and divide by the larger term.
+
+</details>
+
+## Go further
+
+**A project.** Calibrate the neuron of section 7 after training, without touching its weights: divide all its weighted sums by one number T, the *temperature*, chosen to make the cross-entropy on 1,000 fresh pictures as small as possible (Guo et al., 2017). How much calibration error is left?
+Does the accuracy change, and why not? Then try it on a set whose shirts look different, for example mirrored and darkened: does the calibration survive?
+
+**Sources.**
+G. Cybenko (1989), *Approximation by superpositions of a sigmoidal function*.
+M. Leshno, V. Lin, A. Pinkus and S. Schocken (1993), *Multilayer feedforward networks with a nonpolynomial activation function can approximate any function*.
+V. Nair and G. Hinton (2010), *Rectified linear units improve restricted Boltzmann machines*.
+D. Hendrycks and K. Gimpel (2016), *Gaussian error linear units*.
+P. Golik, P. Doetsch and H. Ney (2013), *Cross-entropy vs. squared error training: a theoretical and experimental comparison*.
+C. Guo, G. Pleiss, Y. Sun and K. Weinberger (2017), *On calibration of modern neural networks*.
+"""
