@@ -160,7 +160,7 @@ def histogram(
         words.append(f"A dashed line marks the threshold {threshold:.2f}.")
     ax.set(xlabel=xlabel, ylabel="number of images", title=title)
     ax.legend(fontsize=9)
-    return describe(ax, f"{title or 'Histogram'} of {xlabel}. " + " ".join(words))
+    return describe(ax, f"{title or 'Histogram'}: how often each {xlabel} occurs. " + " ".join(words))
 
 
 def points(
@@ -196,13 +196,8 @@ def reliability(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: s
     words = []
     for k, (name, (said, true)) in enumerate(curves.items()):
         ax.plot(said, true, color=COLORS[k], marker=MARKERS[k], linestyle=LINES[k], label=name)
-        gap = float(np.mean(np.asarray(true) - np.asarray(said)))
-        side = "below" if gap < -0.01 else "above" if gap > 0.01 else "on"
-        words.append(
-            f"{name} runs on average {abs(gap):.2f} {side} the diagonal."
-            if side != "on"
-            else f"{name} runs on the diagonal."
-        )
+        ends = ", ".join(f"where it says {said[i]:.2f}, {true[i]:.2f} comes true" for i in (0, len(said) // 2, -1))
+        words.append(f"{name}: {ends}.")
     ax.set(xlabel="probability that the model gives", ylabel="share that comes true", title=title)
     ax.legend(fontsize=9)
     return describe(ax, f"{title or 'Reliability diagram'}. " + " ".join(words))

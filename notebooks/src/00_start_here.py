@@ -73,6 +73,7 @@ Say a program answered `predicted`, and the truth is `labels`. Both are arrays o
 3. **Now the right one.** The panel says *passed*, and from here on the notebook runs on *your* function.
 """
 
+
 # %% tags=["exercise"]
 @exercise("start.accuracy")
 def accuracy(predicted, labels):
@@ -123,6 +124,7 @@ How do *you* tell them apart? A boot reaches higher up the leg. So in the **uppe
 near 1) than a sneaker. That is a thought a person had, put into one number per picture. Such a number is called a **feature**.
 """
 
+
 # %% tags=["exercise"]
 @exercise("start.mean_ink")
 def mean_ink(images, rows):
@@ -141,13 +143,16 @@ def mean_ink(images, rows):
 UPPER_HALF = slice(0, 14)
 ink = mean_ink(x_train[:2000], UPPER_HALF)  # (2000,)
 kinds = {"sneakers": ink[y_train[:2000] == 0], "ankle boots": ink[y_train[:2000] == 1]}
-plot.show(plot.histogram(kinds, xlabel="mean ink in the upper half (0 to 1)", title="One number for each of 2,000 shoes"))
+plot.show(
+    plot.histogram(kinds, xlabel="mean ink in the upper half (0 to 1)", title="One number for each of 2,000 shoes")
+)
 
 # %% [markdown]
 r"""
 The two heaps overlap, but most boots lie to the right of most sneakers. So draw a line somewhere and say: *above it, boot*. The place of that line is the
 **threshold**. Write the rule; then we choose the threshold by eye.
 """
+
 
 # %% tags=["exercise"]
 @exercise("start.threshold_rule")
@@ -182,6 +187,7 @@ on examples whose answer is known, *keep the best*. This is learning in its smal
 a cleverer version of these three steps.
 """
 
+
 # %% tags=["exercise"]
 @exercise("start.best_threshold")
 def best_threshold(feature, labels):
@@ -203,7 +209,11 @@ learned = best_threshold(ink, y_train[:2000])
 one_number_learned = accuracy(threshold_rule(test_ink, learned), y_test)
 print(f"threshold by eye {by_eye}: {by_hand:.1%}")
 print(f"threshold learned {learned:.3f}: {one_number_learned:.1%}")
-plot.show(plot.histogram(kinds, xlabel="mean ink in the upper half (0 to 1)", threshold=learned, title="Where the learned rule cuts"))
+plot.show(
+    plot.histogram(
+        kinds, xlabel="mean ink in the upper half (0 to 1)", threshold=learned, title="Where the learned rule cuts"
+    )
+)
 
 # %% [markdown]
 r"""
@@ -319,7 +329,11 @@ network, and it is allowed to win.
 """
 
 # %%
-plot.show(plot.network((5, 4, 4, 2), ["pixels", "layer 1", "layer 2", "answers"], title="A small network: every line is a weight"))
+plot.show(
+    plot.network(
+        (5, 4, 4, 2), ["pixels", "layer 1", "layer 2", "answers"], title="A small network: every line is a weight"
+    )
+)
 
 # %% [markdown]
 r"""
@@ -350,7 +364,13 @@ entry_quiz = {
     ),
     "start.entry-update": (
         "In the mean cross-entropy of softmax(z), the gradient at the scores z is ...",
-        ["truth minus probabilities", "(probabilities minus truth) / N", "1 / probabilities", "the loss itself", "I do not know"],
+        [
+            "truth minus probabilities",
+            "(probabilities minus truth) / N",
+            "1 / probabilities",
+            "the loss itself",
+            "I do not know",
+        ],
     ),
 }
 for question_id, (question, options) in entry_quiz.items():
@@ -385,9 +405,13 @@ rng = course_rng(0)
 boots, sneakers = np.flatnonzero(y_test == 1), np.flatnonzero(y_test == 0)
 rare = np.r_[rng.choice(boots, 50, replace=False), rng.choice(sneakers, 950, replace=False)]
 always_sneaker = np.zeros(len(rare), dtype=int)
-print(f"always 'sneaker': accuracy {accuracy(always_sneaker, y_test[rare]):.1%}, boots found: {always_sneaker[y_test[rare] == 1].sum()} of 50")
+print(
+    f"always 'sneaker': accuracy {accuracy(always_sneaker, y_test[rare]):.1%}, boots found: {always_sneaker[y_test[rare] == 1].sum()} of 50"
+)
 rule = threshold_rule(test_ink[rare], learned)
-print(f"the learned rule: accuracy {accuracy(rule, y_test[rare]):.1%}, boots found: {rule[y_test[rare] == 1].sum()} of 50")
+print(
+    f"the learned rule: accuracy {accuracy(rule, y_test[rare]):.1%}, boots found: {rule[y_test[rare] == 1].sum()} of 50"
+)
 
 # %% [markdown]
 r"""
@@ -399,7 +423,9 @@ By accuracy alone, the program that has learned nothing wins. So before you beli
 # %%
 seen = np.r_[np.flatnonzero(y_train == 0)[:8], np.flatnonzero(y_train == 1)[:8]]
 neuron = LogisticRegression(C=1e4, max_iter=2000).fit(x_train[seen].reshape(16, -1), y_train[seen])
-print(f"on the 16 pictures it learned from: {accuracy(neuron.predict(x_train[seen].reshape(16, -1)), y_train[seen]):.1%}")
+print(
+    f"on the 16 pictures it learned from: {accuracy(neuron.predict(x_train[seen].reshape(16, -1)), y_train[seen]):.1%}"
+)
 print(f"on 2,000 new ones:                  {accuracy(neuron.predict(x_test.reshape(len(x_test), -1)), y_test):.1%}")
 
 # %% [markdown]

@@ -12,8 +12,6 @@ r"""
 - show why one neuron cannot compute "exactly one of the two", and build three that can;
 - replace the step by a smooth curve, and learn by going downhill: logistic regression.
 
-You will be able to do all of this without any library but NumPy.
-
 **Builds on** 00 Start here. From school: the equation of a line, slopes. **Time** about 80 minutes, of which your computer needs a few seconds.
 """
 
@@ -71,6 +69,7 @@ Here $D = 2$. The letter $D$ always counts the features in this course, $N$ the 
 We will keep all N examples as the rows of a table $X$ with N rows and D columns; then `X @ w + b` gives all N weighted sums at once.
 """
 
+
 # %% tags=["exercise"]
 @exercise("perceptron.predict")
 def predict(X, w, b):
@@ -87,7 +86,9 @@ def predict(X, w, b):
 # %%
 w, b = np.array([1.0, 1.0]), -3.0  # "length plus width is at least 3 cm"
 print("accuracy of a neuron set by hand:", accuracy(predict(X_iris, w, b), y_iris))
-plot.show(plot.boundary(X_iris, y_iris, [(w, b)], names=("setosa", "versicolor"), features=CM, title="w = (1, 1), b = -3"))
+plot.show(
+    plot.boundary(X_iris, y_iris, [(w, b)], names=("setosa", "versicolor"), features=CM, title="w = (1, 1), b = -3")
+)
 
 # %% [markdown]
 r"""
@@ -114,6 +115,7 @@ ask(
     "The neuron is wrong about one example and is corrected once. Directly afterwards, is it right about that example?",
     ["always", "not always: one correction may be too small", "never: it takes two corrections"],
 )
+
 
 # %% tags=["exercise"]
 @exercise("perceptron.update")
@@ -195,6 +197,7 @@ Put it together: go through the data again and again, each time from first to la
 We write it as a class, since a neuron has a state, its weights, and we use scikit-learn's habits: `fit` learns and returns the object itself, `predict` answers, and whatever was learned has a name that ends in an
 underscore. So your class will fit into any tool that knows scikit-learn.
 """
+
 
 # %% tags=["exercise"]
 @exercise("perceptron.classifier")
@@ -288,6 +291,7 @@ features.
 Suppose that some line separates the classes. Its **margin** $\gamma$ (gamma) is the distance from the line to the closest example: how wide the street is on which no example lies.
 """
 
+
 # %% tags=["exercise"]
 @exercise("perceptron.margin")
 def margin(X, y, w, b):
@@ -329,6 +333,7 @@ ask(
     "The bound holds in the worst case. How many mistakes does the neuron really make?",
     ["nearly as many as the bound allows", "about a half of it", "a fifth or less"],
 )
+
 
 # %%
 def with_ones(X):
@@ -372,12 +377,18 @@ plot.show(
 
 # %%
 share = max(mistakes[name].mean() / bounds[name] for name in problems)
-reveal("perceptron.how-close", f"on average at most {share:.0%} of what the bound allows", 0 if share > 0.75 else 1 if share > 0.3 else 2)
+reveal(
+    "perceptron.how-close",
+    f"on average at most {share:.0%} of what the bound allows",
+    0 if share > 0.75 else 1 if share > 0.3 else 2,
+)
 
 # %%
 claim("perceptron-converges").judge(
     all(mistakes[name].max() <= bounds[name] for name in problems),
-    evidence="; ".join(f"{name}: at most {mistakes[name].max():.0f} mistakes, bound {bounds[name]:.0f}" for name in problems),
+    evidence="; ".join(
+        f"{name}: at most {mistakes[name].max():.0f} mistakes, bound {bounds[name]:.0f}" for name in problems
+    ),
 )
 
 # %% [markdown]
@@ -417,6 +428,7 @@ $w_1 + w_2 + 2b < 0$. Both cannot be true, so no such weights exist. In 1969 Min
 But one neuron can say "at least one", another "not both", and a third can listen to those two. That is a network with a **hidden layer**. Choose its weights by hand:
 """
 
+
 # %% tags=["exercise"]
 @exercise("perceptron.xor")
 def xor(X):
@@ -434,7 +446,9 @@ def xor(X):
 
 
 # %%
-plot.show(plot.regions(X_xor, y_xor, xor, names=("no", "yes"), features=("x1", "x2"), title="Three neurons: exactly one"))
+plot.show(
+    plot.regions(X_xor, y_xor, xor, names=("no", "yes"), features=("x1", "x2"), title="Three neurons: exactly one")
+)
 claim("one-neuron-no-xor").judge(
     max(*trained, best_of_random) <= 0.75 and accuracy(xor(X_xor), y_xor) == 1.0,
     evidence=f"best single neuron {max(*trained, best_of_random):.0%} of the four points, three neurons {accuracy(xor(X_xor), y_xor):.0%}",
@@ -473,19 +487,30 @@ for seed in course_seeds(5):
     histories.append(Perceptron(max_epochs=1000).fit(X_over[order], y_over[order]).mistakes_)
 lengths = {len(h) for h in histories}
 fewest, most = min(map(min, histories)), max(max(h[500:]) for h in histories)
-print(f"separable by a line: setosa and versicolor {separable(X_iris, y_iris)}, versicolor and virginica {separable(X_over, y_over)}")
+print(
+    f"separable by a line: setosa and versicolor {separable(X_iris, y_iris)}, versicolor and virginica {separable(X_over, y_over)}"
+)
 
 epochs = np.arange(1, 101)
 curves = {f"order {k + 1}": np.array(h[:100]) for k, h in enumerate(histories[:2])}
 plot.show(
     plot.lines(
-        epochs, curves, xlabel="epoch", ylabel="mistakes in the epoch", markers=False, title="Versicolor against virginica, first 100 epochs"
+        epochs,
+        curves,
+        xlabel="epoch",
+        ylabel="mistakes in the epoch",
+        markers=False,
+        title="Versicolor against virginica, first 100 epochs",
     )
 )
 
 # %%
 unsettled = lengths == {1000} and most > fewest
-reveal("perceptron.overlap", f"over 1,000 epochs and 5 orders: between {fewest} and {most} mistakes in an epoch, never 0", 2 if unsettled else 0)
+reveal(
+    "perceptron.overlap",
+    f"over 1,000 epochs and 5 orders: between {fewest} and {most} mistakes in an epoch, never 0",
+    2 if unsettled else 0,
+)
 claim("perceptron-never-settles").judge(
     bool(not separable(X_over, y_over) and fewest > 0 and separable(X_iris, y_iris)),
     evidence=f"a linear programme finds no separating line; in 5 orders of 1,000 epochs each, no epoch had fewer than {fewest} mistakes",
@@ -505,6 +530,7 @@ $$p = \sigma(z) = \frac{1}{1 + e^{-z}}$$
 
 We read $p$ as the probability of the positive class. The classes are now written 1 and 0 instead of +1 and -1.
 """
+
 
 # %%
 def sigmoid(z):
@@ -546,6 +572,7 @@ And $z = \mathbf{w}\cdot\mathbf{x} + b$ changes by $x_d$ when $w_d$ changes by 1
 Compare it with Rosenblatt's rule: again each example pulls the weights along $\mathbf{x}$, but now by *how wrong* it is, and an example that is right only with little confidence still pulls a little.
 """
 
+
 # %% tags=["exercise"]
 @exercise("logistic.gradient")
 def logistic_gradient(X, y, w, b):
@@ -580,13 +607,20 @@ for _ in range(300):
 
 plot.show(
     plot.lines(
-        np.arange(1, 301), {"our neuron": np.array(losses)}, xlabel="step", ylabel="cross-entropy (nats)", markers=False, title="Going downhill"
+        np.arange(1, 301),
+        {"our neuron": np.array(losses)},
+        xlabel="step",
+        ylabel="cross-entropy (nats)",
+        markers=False,
+        title="Going downhill",
     )
 )
 ours = accuracy((X_new @ w + b >= 0).astype(int), y_new)
 library = LogisticRegression(C=1.0).fit(X, y)
 always = max(y_new.mean(), 1 - y_new.mean())
-print(f"test accuracy: our neuron {ours:.1%}, scikit-learn's {accuracy(library.predict(X_new), y_new):.1%}, always the larger class {always:.1%}")
+print(
+    f"test accuracy: our neuron {ours:.1%}, scikit-learn's {accuracy(library.predict(X_new), y_new):.1%}, always the larger class {always:.1%}"
+)
 
 # %% [markdown]
 r"""
@@ -614,7 +648,9 @@ w = np.zeros(2)
 for _ in range(200):
     for x_i, y_i in zip(X_iris, y_iris, strict=True):
         w, _ = update(w, 0.0, x_i, y_i)
-print(f"without a bias: {accuracy(predict(X_iris, w, 0.0), y_iris):.0%} right, with one: {accuracy(Perceptron().fit(X_iris, y_iris).predict(X_iris), y_iris):.0%}")
+print(
+    f"without a bias: {accuracy(predict(X_iris, w, 0.0), y_iris):.0%} right, with one: {accuracy(Perceptron().fit(X_iris, y_iris).predict(X_iris), y_iris):.0%}"
+)
 
 # %% [markdown]
 r"""

@@ -1,0 +1,205 @@
+"""The real notebooks are what their sources say and keep the rules of the house; and nbval, as we run it, can fail."""
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from coursekit import editions, guards, sources
+from coursekit.checks import all_exercises
+from coursekit.claims import all_claims
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = list(sources.sources(ROOT))
+FIRST = ["00_start_here", "01_perceptron", "02_forward_pass", "03_backpropagation"]
+
+every_notebook = pytest.mark.parametrize("name", NAMES)
+
+
+def said(problems) -> str:
+    return "\n".join(map(str, problems))
+
+
+def notebook(name: str, edition: str):
+    return nbformat.read(sources.edition_path(name, edition, ROOT), as_version=4)
+
+
+def solutions(name: str) -> set[str]:
+    """The lines between solution markers, found in the plainest way there is."""
+    lines, inside = set(), False
+    for line in (ROOT / "notebooks" / "src" / f"{name}.py").read_text(encoding="utf-8").splitlines():
+        if line.strip() in ("### BEGIN SOLUTION", "### END SOLUTION"):
+            inside = line.strip() == "### BEGIN SOLUTION"
+        elif inside and line.strip():
+            lines.add(line.strip())
+    return lines
+
+
+def telling(lines) -> set[str]:
+    """The lines that give something away: not `return z`, not `for x in xs:`, not `self.rate = rate`."""
+    stored = re.compile(r"self\.(\w+) = \1$")
+    long = (line.strip() for line in lines if len(re.sub(r"\W|return|self", "", line)) >= 12)
+    return {line for line in long if not stored.match(line)}
+
+
+def test_the_notebooks_are_there():
+    assert set(FIRST) <= set(NAMES)
+
+
+def test_every_edition_is_what_its_source_says():
+    assert said(editions.check(root=ROOT)) == ""
+
+
+@every_notebook
+@pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.__name__)
+def test_a_notebook_keeps_the_rules(name, guard):
+    needs = {guards.registered: (all_exercises(), all_claims()), guards.exercises_complete: (all_exercises(),)}
+    assert said(guard(notebook(name, "worked"), *needs.get(guard, ()))) == ""
+
+
+@every_notebook
+def test_the_learner_edition_holds_no_line_of_a_solution(name):
+    text = "\n".join(cell.source for cell in notebook(name, "learner").cells)
+    assert solutions(name), "no solution was found at all"
+    assert {line for line in telling(solutions(name)) if line in text} == set()
+    assert "SOLUTION" not in text and text.count("raise NotImplementedError") >= 1
+
+
+@every_notebook
+def test_the_learner_edition_holds_no_telling_line_of_a_reference(name):
+    text = "\n".join(cell.source for cell in notebook(name, "learner").cells if cell.cell_type == "code")
+    ours = [entry for entry in all_exercises().values() if entry.notebook == name.partition("_")[2]]
+    assert ours, "the notebook has no exercise"
+    for entry in ours:
+        code = re.sub(r'""".*?"""', "", inspect.getsource(entry.reference), flags=re.DOTALL)
+        body = [line for line in code.splitlines() if not re.match(r"\s*(def|class|@|#)", line)]
+        shared = {line.strip() for line in text.splitlines()}
+        assert telling(body) & shared == set(), entry.id
+
+
+@every_notebook
+def test_both_editions_tell_nothing_about_the_machine_they_were_made_on(name):
+    for edition in ("learner", "worked"):
+        text = nbformat.writes(notebook(name, edition))
+        assert not re.search(r"/home/|/Users/|/tmp/|[A-Z]:\\\\|\.ipynb_checkpoints|site-packages", text)  # noqa: S108
+
+
+def cell(code: str, output: str | None = None, **metadata):
+    outputs = [] if output is None else [nbformat.v4.new_output("stream", name="stdout", text=output)]
+    return nbformat.v4.new_code_cell(code, execution_count=1, outputs=outputs, metadata=metadata)
+
+
+REACH_OUT = """
+import socket
+for call in (lambda: socket.create_connection(("192.0.2.1", 80), timeout=5),
+             lambda: socket.getaddrinfo("example.org", 80),
+             lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 53))):
+    try:
+        call()
+    except OSError as error:
+        print(type(error).__name__, error)
+with socket.create_server(("127.0.0.1", 0)) as server:
+    socket.create_connection(server.getsockname(), timeout=5).close()
+print(socket.getaddrinfo("localhost", 80)[0][4][0] in ("127.0.0.1", "::1"))
+"""
+BLOCKED = """NetworkBlocked the network is blocked in this run: connect asked for '192.0.2.1'
+NetworkBlocked the network is blocked in this run: getaddrinfo asked for 'example.org'
+NetworkBlocked the network is blocked in this run: sendto asked for '192.0.2.1'
+True
+"""
+SETTINGS = 'import os\nprint(os.environ.get("COURSEKIT_STRICT"), os.environ.get("OMP_NUM_THREADS"), os.listdir("."))'
+FIXTURES = {
+    "solutions/10_settings": [cell(f"# NBVAL_CHECK_OUTPUT\n{SETTINGS}", "1 1 ['.ipython']\n")],
+    "10_settings": [cell(f"# NBVAL_CHECK_OUTPUT\n{SETTINGS}", "None 1 ['.ipython']\n")],
+    "11_changed": [cell("# NBVAL_CHECK_OUTPUT\nprint(2)", "1\n"), cell("print(2)", "1\n")],
+    "12_dies": [cell("x = 1"), cell("import os\nos._exit(1)"), cell("x"), cell("x")],
+    "13_reaches_out": [cell(f"# NBVAL_CHECK_OUTPUT{REACH_OUT}", BLOCKED)],
+    "14_no_words": [
+        cell('from IPython.display import display\ndisplay({"image/png": "AAAA", "text/plain": "?"}, raw=True)')
+    ],
+    "15_raises": [cell("1 / 0"), cell("print(1)")],
+}
+
+
+@pytest.fixture(scope="module")
+def nbval_run(tmp_path_factory):
+    """One nbval session over notebooks each of which is wrong in one way: outcomes per cell, and what was printed."""
+    folder = tmp_path_factory.mktemp("nbval")
+    for name, cells in FIXTURES.items():
+        path = folder / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=sources.METADATA), path)
+    (folder / "notebooks" / "src").mkdir()
+    (folder / "notebooks" / "src" / "10_settings.py").write_text("1 / 0\n", encoding="utf-8")
+    done = nbval(folder, "-n", "2", "--dist", "loadfile", "--junitxml", folder / "junit.xml")
+    outcomes = defaultdict(list)
+    for case in ElementTree.parse(folder / "junit.xml").iter("testcase"):  # noqa: S314
+        kinds = [child.tag for child in case if child.tag in ("failure", "skipped", "error")]
+        where = case.get("classname").replace("\\", "/").removeprefix("notebooks.").replace(".", "/")
+        outcomes[where.removesuffix("/ipynb")].append((case.get("name"), kinds[0] if kinds else "passed"))
+    return folder, done, {where: [kind for _, kind in sorted(cells)] for where, cells in outcomes.items()}
+
+
+def nbval(folder: Path, *options, only: str = ""):
+    command = [sys.executable, "-m", "pytest", "-p", "tests.nbval_house", "-c", ROOT / "pyproject.toml"]
+    command += ["--rootdir", folder, "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
+    command += ["--nbval-cell-timeout=60", "--color=no", *options, folder / "notebooks" / only]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    return subprocess.run(
+        list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.slow
+def test_each_fixture_fails_where_it_should_and_nowhere_else(nbval_run):
+    _, done, outcomes = nbval_run
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert outcomes == {
+        "solutions/10_settings": ["passed"],
+        "10_settings": ["passed"],
+        "11_changed": ["failure", "passed"],
+        "12_dies": ["passed", "failure", "skipped", "skipped"],
+        "13_reaches_out": ["passed"],
+        "14_no_words": ["failure"],
+        "15_raises": ["failure", "passed"],
+    }, done.stdout
+
+
+@pytest.mark.slow
+def test_the_failures_say_why(nbval_run):
+    _, done, _ = nbval_run
+    for words in (
+        "Cell outputs differ",
+        "The kernel died while it ran this cell",
+        "the kernel died in Cell 1",
+        "a figure without alternative text",
+        "ZeroDivisionError",
+    ):
+        assert words in done.stdout
+
+
+@pytest.mark.slow
+def test_a_dead_kernel_is_noticed_at_once_and_the_table_tells_seconds(nbval_run):
+    folder, done, _ = nbval_run
+    seconds = json.loads((folder / "build" / "seconds.json").read_text(encoding="utf-8"))
+    assert set(seconds) == {f"notebooks/{name}.ipynb" for name in FIXTURES}
+    assert seconds["notebooks/12_dies.ipynb"] < 20  # the cell's time limit is 60 s
+    table = done.stdout.partition("seconds per notebook")[2]
+    rows = re.findall(r"^ +([\d.]+)  (\S.*)$", table, re.MULTILINE)
+    assert rows[-1][1] == "in all" and sorted(rows[:-1], key=lambda row: -float(row[0])) == rows[:-1]
+
+
+@pytest.mark.slow
+def test_a_notebook_over_the_cap_fails_the_session(nbval_run):
+    folder, _, _ = nbval_run
+    assert nbval(folder, only="solutions").returncode == 0
+    done = nbval(folder, "--notebook-cap=0.001", only="solutions")
+    assert done.returncode == 1 and "OVER THE CAP of 0.001 s" in done.stdout and "1 passed" in done.stdout
