@@ -29,7 +29,7 @@ test: SEEDS = 1
 test: lint check unit seeds notebooks  ## prove everything: style, editions, tests, another seed, every notebook
 
 # $(call step,name,command): one heading line, and where the command fails its name, and an end.
-step = @printf '\n== %s\n' '$(1)'; { $(2); } || { printf '\nStopped: "%s" failed.\n' '$(1)' >&2; exit 1; }
+step = @printf '\n== %s\n' '$(1)'; ( $(2) ) || { printf '\nStopped: "%s" failed.\n' '$(1)' >&2; exit 1; }
 
 lint: $(PROVE)  ## ruff check and ruff format --check
 	$(call step,lint: ruff check,$(PY) -m ruff check .)

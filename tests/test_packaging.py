@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -163,6 +164,66 @@ def test_every_make_target_has_a_line_of_help():
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
     explained = re.findall(r"^([a-z]+):.*## \S", makefile, re.MULTILINE)
     assert sorted(phony) == sorted(explained)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=clean, capture_output=True, text=True)
+
+
+with_make = pytest.mark.skipif(not shutil.which("make") or sys.platform == "win32", reason="needs make and a shell")
+
+
+def python_that_says(folder: Path, line: str) -> str:
+    """A Python that runs `line` before the program it is given."""
+    script = folder / "python"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import sys; {line}; exec(sys.argv[1])" "$2"\n', "utf-8")
+    script.chmod(0o755)
+    return str(script)
+
+
+@with_make
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("sys.version_info = (3, 10, 4)", r"expected 3.11 or newer, found: \S+ is Python 3\.10\.4\. .*make PYTHON="),
+        ("sys.modules['ensurepip'] = None", r"expected one with venv, found: \S+ is Python [\d.]+ without it"),
+    ],
+)
+def test_a_wrong_python_is_one_clear_line_and_makes_nothing(line, said, tmp_path):
+    done = make("install", f"VENV={tmp_path}/venv", f"PYTHON={python_that_says(tmp_path, line)}")
+    first, *others = done.stderr.splitlines()
+    assert done.returncode != 0
+    assert re.search(said, first)
+    assert all(one.startswith("make") for one in others)
+    assert not (tmp_path / "venv").exists()
+
+
+@with_make
+def test_no_python_at_all_is_said_too(tmp_path):
+    done = make("install", f"VENV={tmp_path}/venv", "PYTHON=python-that-is-not-here")
+    assert done.stderr.startswith("Python: expected 3.11 or newer, found no python-that-is-not-here.")
+
+
+@with_make
+@pytest.mark.parametrize(
+    ("target", "name"), [("lint", "lint: ruff check"), ("seeds", "seeds: 1"), ("check", "coursekit")]
+)
+def test_a_step_that_fails_stops_with_its_name(target, name, tmp_path):
+    stamp = tmp_path / ".installed-to-test"
+    stamp.touch()
+    done = make("-o", str(stamp), target, f"VENV={tmp_path}", f"PY={shutil.which('false')}", "SEEDS=1")
+    assert done.returncode != 0
+    assert f"== {name}" in done.stdout
+    assert f'Stopped: "{name}' in done.stderr
+
+
+@with_make
+def test_clean_spares_what_belongs_to_the_learner():
+    planned = make("--dry-run", "clean").stdout
+    assert "rm -rf" in planned
+    assert "my-course" not in planned
+    assert ".venv " not in planned + " "
 
 
 @pytest.mark.slow

@@ -3,11 +3,13 @@
 import base64
 import html
 import io
+import math
 import weakref
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from coursekit.errors import CourseError
 
@@ -15,7 +17,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "DIVERGING", "MARKERS", "SEQUENTIAL", "Picture", "alt_text", "axes_or_new", "describe", "show"]
+__all__ = [
+    "COLORS",
+    "DIVERGING",
+    "MARKERS",
+    "SEQUENTIAL",
+    "Picture",
+    "alt_text",
+    "axes_or_new",
+    "describe",
+    "logarithmic",
+    "show",
+]
 
 # Okabe and Ito (2008): stay apart under the common colour-vision deficiencies.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#F0E442")
@@ -72,6 +85,18 @@ class Picture:
 def axes_or_new(ax: "Axes | None", **subplots) -> "Axes":
     """The given axes, or those of a new figure."""
     return plt.subplots(**subplots)[1] if ax is None else ax
+
+
+def logarithmic(ax: "Axes", axis: str) -> None:
+    """Make an axis logarithmic, with ticks that can be read on a short range as well as on a long one."""
+    getattr(ax, f"set_{axis}scale")("log")
+    low, high = sorted(getattr(ax, f"get_{axis}lim")())
+    decades = math.log10(high / low)
+    which = getattr(ax, f"{axis}axis")
+    which.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,)))
+    if 1e-3 <= low and high <= 2e6:
+        which.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
+    which.set_minor_formatter(NullFormatter())
 
 
 def describe(ax: "Axes", text: str) -> "Axes":

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from coursekit.errors import CourseError
-from coursekit.plot.core import COLORS, LINES, MARKERS, axes_or_new, describe
+from coursekit.plot.core import COLORS, LINES, MARKERS, axes_or_new, describe, logarithmic
 
 __all__ = ["bars", "histogram", "history", "lines", "points", "reliability"]
 
@@ -57,7 +57,7 @@ def lines(
         ax.axhline(level, color="0.35", linestyle=LINES[(k + 2) % 8], linewidth=1.2, label=name)
         words.append(f"{name}: a horizontal line at {level:.3g}.")
     for axis in log:
-        getattr(ax, f"set_{axis}scale")("log")
+        logarithmic(ax, axis)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if len(series) + len(reference or {}) > 1:
         ax.legend(fontsize=9)
@@ -138,6 +138,7 @@ def bars(
     ax.set(xlabel="", ylabel=ylabel, title=title)
     ax.set_xlabel("method")
     ax.grid(axis="x", visible=False)
+    ax.margins(y=0.14)
     pairs = "; ".join(f"{n}: {s}" for n, s in zip(values, said, strict=True))
     return describe(ax, f"{title or 'Bar chart'}, {ylabel}. {pairs}.")
 
@@ -170,7 +171,7 @@ def points(
     ax = axes_or_new(ax)
     ax.plot(x, y, "o", color=COLORS[0], markersize=6)
     for axis in log:
-        getattr(ax, f"set_{axis}scale")("log")
+        logarithmic(ax, axis)
     if diagonal:
         ends = [min(*x, *y), max(*x, *y)]
         ax.plot(ends, ends, color="0.4", linestyle="--", label="equal")

@@ -26,8 +26,10 @@ def training_loop(ax=None):
     _arrow(ax, (8.2, 2.08), (7.5, 1.22))
     _arrow(ax, (6.24, 0.7), (5.06, 0.7))
     _arrow(ax, (3.95, 1.22), (3.5, 2.08))
-    ax.annotate("the known answers", (8.3, 3.14), (1.2, 3.55), fontsize=8.5, va="center", arrowprops=_curve())
-    ax.set(xlim=(-0.1, 9.4), ylim=(0, 3.8))
+    ax.plot([0.9, 0.9, 8.4], [3.12, 3.5, 3.5], color="0.2", linestyle="-", linewidth=1.5)
+    _arrow(ax, (8.4, 3.52), (8.4, 3.12))
+    ax.text(4.65, 3.55, "the known answers", ha="center", va="bottom", fontsize=9)
+    ax.set(xlim=(-0.1, 9.4), ylim=(0, 3.95))
     ax.set_axis_off()
     order = " to ".join(label for label, *_ in LOOP)
     return describe(
@@ -35,10 +37,6 @@ def training_loop(ax=None):
         f"A loop of boxes and arrows: {order}, and from the optimiser back into the model. "
         "A second arrow takes the known answers from the data to the loss.",
     )
-
-
-def _curve() -> dict:
-    return {"arrowstyle": "->", "color": "0.35", "connectionstyle": "angle,angleA=0,angleB=90,rad=8"}
 
 
 def _box(ax, x: float, y: float, label: str, words: str, color: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 
 from coursekit.errors import ShapeError
 from coursekit.plot.core import COLORS, MARKERS, axes_or_new, describe
@@ -30,7 +31,7 @@ def boundary(
     y : ndarray, shape (N,)
         The larger label is the "+1" kind.
     neurons : sequence of (w, b)
-        Older lines are drawn paler; the arrow on the newest points to its +1 side.
+        Older lines are drawn paler; the newest has an arrow to its +1 side, and the plane the colour of its answer.
     highlight : int, optional
         Index of an example to ring.
 
@@ -49,6 +50,8 @@ def boundary(
         ax.plot(*X[highlight], "o", markersize=14, markerfacecolor="none", markeredgecolor="black", markeredgewidth=1.6)
     span = np.ptp(X, axis=0)
     low, high = X.min(axis=0) - 0.12 * span, X.max(axis=0) + 0.12 * span
+    if neurons:
+        _shade(ax, lambda points: points @ np.asarray(neurons[-1][0]) + neurons[-1][1] >= 0, low, high)
     for i, (w, b) in enumerate(neurons):
         newest = i == len(neurons) - 1
         _line(ax, w, b, low, high, color="black" if newest else "0.7", arrow=newest)
@@ -56,6 +59,23 @@ def boundary(
     if legend:
         ax.legend(fontsize=9)
     return describe(ax, f"{title or 'Two kinds of points'}: {_words(X, positive, neurons, names, features)}")
+
+
+def _shade(ax, says_yes, low, high) -> None:
+    """Colour the plane by a classifier's answer, found by asking it everywhere."""
+    grid = np.stack(np.meshgrid(*(np.linspace(a, b, 150) for a, b in zip(low, high, strict=True))), axis=-1)
+    answer = np.asarray(says_yes(grid.reshape(-1, 2))).reshape(grid.shape[:2]).astype(float)
+    ax.imshow(
+        answer,
+        extent=(low[0], high[0], low[1], high[1]),
+        origin="lower",
+        aspect="auto",
+        cmap=ListedColormap(COLORS[:2]),
+        vmin=0,
+        vmax=1,
+        alpha=0.16,
+        zorder=0,
+    )
 
 
 def _line(ax, w, b, low, high, color: str, arrow: bool) -> None:
@@ -91,12 +111,9 @@ def regions(X, y, predict, *, names=("-1", "+1"), features=("feature 1", "featur
     X, y = np.asarray(X, float), np.asarray(y)
     span = np.ptp(X, axis=0)
     low, high = X.min(axis=0) - 0.3 * span, X.max(axis=0) + 0.3 * span
-    grid = np.stack(np.meshgrid(*(np.linspace(a, b, 150) for a, b in zip(low, high, strict=True))), axis=-1)
-    answer = np.asarray(predict(grid.reshape(-1, 2))).reshape(grid.shape[:2]) > 0
     ax = boundary(X, y, names=names, features=features, title=title, ax=ax)
-    ax.contourf(grid[..., 0], grid[..., 1], answer, levels=[-0.5, 0.5, 1.5], colors=[COLORS[0], COLORS[1]], alpha=0.18)
+    _shade(ax, lambda points: np.asarray(predict(points)) > 0, low, high)
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     right = np.mean((np.asarray(predict(X)) > 0) == (y > 0))
     share = f"{right:.0%} of the {len(X)} points lie in the region of their own kind"
-    share += f"; {names[1]} holds {answer.mean():.0%} of the plane"
     return describe(ax, f"{title or 'Regions of a classifier'}: {share}.")

@@ -83,7 +83,7 @@ def weights(w, shape: tuple[int, int], *, title: str = "", labels: tuple[str, st
     limit = np.abs(picture).max() or 1.0
     image = ax.imshow(picture, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.85)
-    bar.set_label(f"weight ({labels[1]}   0   {labels[0]})", fontsize=9)
+    bar.set_label(f"weight (below 0: {labels[1]}; above: {labels[0]})", fontsize=9)
     ax.set_axis_off()
     ax.set_title(title)
     centre = picture[shape[0] // 3 : -(shape[0] // 3), shape[1] // 3 : -(shape[1] // 3)].mean()

@@ -151,7 +151,7 @@ reveal(
 # %% [markdown]
 r"""
 Now watch the boundary. We start from zero weights, where there is no line at all, and go through the flowers in random order. Each panel is the moment after one mistake; the ring marks the flower that
-was wrong, grey lines are older boundaries. The +1 side is where the arrow points.
+was wrong, a grey line is the boundary before. The plane has the colour of the neuron's answer: while it is all one colour, the neuron says the same to every flower.
 """
 
 # %%
@@ -180,6 +180,7 @@ for k, ax in enumerate(axes.flat):
             legend=k == 0,
             ax=ax,
         )
+        ax.label_outer()
     else:
         ax.remove()
 plot.show(figure)
@@ -274,8 +275,8 @@ for pair in ((0, 1), (3, 8)):
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4))
-plot.weights(neurons_of[0, 1].w_, (8, 8), labels=("speaks for 1", "for 0"), title="0 against 1", ax=axes[0])
-plot.weights(neurons_of[3, 8].w_, (8, 8), labels=("speaks for 8", "for 3"), title="3 against 8", ax=axes[1])
+plot.weights(neurons_of[0, 1].w_, (8, 8), labels=("for 1", "for 0"), title="0 against 1", ax=axes[0])
+plot.weights(neurons_of[3, 8].w_, (8, 8), labels=("for 8", "for 3"), title="3 against 8", ax=axes[1])
 plot.show(figure)
 
 # %% [markdown]

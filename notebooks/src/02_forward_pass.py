@@ -266,7 +266,7 @@ plot.show(figure)
 
 # %%
 widths = [4, 8, 16, 32, 64]
-figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.8))
 worst = {}
 for ax, f in zip(axes, (smooth, kinked), strict=True):
     worst[f] = {
@@ -567,18 +567,20 @@ X_pair, t_pair = x_train[pair_train], (y_train[pair_train] == SHIRT).astype(int)
 X_new, t_new = x_test[pair_test], (y_test[pair_test] == SHIRT).astype(int)
 
 settings = {"200 pictures, no restraint": (200, 1e4), "12,000 pictures, some restraint": (12_000, 0.1)}
-errors, curves, sure_and_right = {name: [] for name in settings}, {}, []
+errors, said, sure_and_right = {name: [] for name in settings}, {name: [] for name in settings}, []
 for seed in course_seeds(3):
     rows = np.random.default_rng(seed).permutation(len(X_pair))
     for name, (n, C) in settings.items():
         neuron = LogisticRegression(C=C, max_iter=1000).fit(X_pair[rows[:n]], t_pair[rows[:n]])
         p = neuron.predict_proba(X_new)[:, 1]
         errors[name].append(expected_calibration_error(p, t_new, bins=10))
-        curve = reliability_curve(p, t_new, bins=10)
-        filled = curve.count > 0
-        curves[name] = (curve.confidence[filled], curve.accuracy[filled])
+        said[name].append(p)
         if n == 200:
             sure_and_right.append(t_new[p > 0.9].mean())
+curves = {}
+for name, runs in said.items():  # the three draws together
+    curve = reliability_curve(np.concatenate(runs), np.tile(t_new, len(runs)), bins=10)
+    curves[name] = (curve.confidence, curve.accuracy)
 plot.show(plot.reliability(curves, title="Shirt or T-shirt: what it says, and what comes true"))
 reveal(
     "forward.calibration",

@@ -159,9 +159,9 @@ A real network does the same with tables instead of numbers. We write $dZ$ for t
 # %%
 plot.show(
     plot.chain(
-        ["X", "dense 1", "ReLU", "dense 2", "loss"],
+        ["pixels", "dense 1", "ReLU", "dense 2", "loss"],
         ["X", "Z", "A", "scores"],
-        ["(not needed)", "dZ", "dA", "dscores"],
+        ["(no need)", "dZ", "dA", "dscores"],
         title="Forward above, backward below",
     )
 )
