@@ -104,6 +104,7 @@ def _add_authors_commands(command: Callable[..., argparse.ArgumentParser]) -> No
     run = command("run", _run, "execute notebooks and time them; no file is changed")
     run.add_argument("names", metavar="NAME", nargs="*", help="01, perceptron or 01_perceptron; by default all")
     run.add_argument("--edition", choices=["worked", "learner"], default="worked", help="by default worked")
+    run.add_argument("--jobs", type=int, default=1, help="how many notebooks at the same time; by default 1")
     run.add_argument("--seed", type=int, help="shifts every seed of the course")
     run.add_argument("--report", metavar="FILE", type=_path, help="write the times as JSON")
 
@@ -202,7 +203,9 @@ def _build(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from coursekit.run import run
 
-    done = run(options.names or None, edition=options.edition, seed=options.seed, report=options.report)
+    done = run(
+        options.names or None, edition=options.edition, seed=options.seed, report=options.report, jobs=options.jobs
+    )
     return int(not all(one.ok for one in done))
 
 

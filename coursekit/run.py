@@ -1,15 +1,18 @@
 """To run the course is to execute its notebooks one after the other and to say which cell failed, if one did."""
 
 import json
+import multiprocessing
 import os
 import platform
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from coursekit.errors import NotebookError, expect_known
+from coursekit.errors import NotebookError, SettingError, expect_known
 from coursekit.execution import Failure, execute, kernel_environment
 from coursekit.settings import course_seed
 from coursekit.sources import Edition, course_root, edition_path, find
@@ -38,6 +41,7 @@ def run(
     seed: int | None = None,
     report: Path | str | None = None,
     root: Path | str | None = None,
+    jobs: int = 1,
 ) -> list[Run]:
     """Execute notebooks, print a line for each, and the failing cell with its source and error.
 
@@ -54,6 +58,8 @@ def run(
         A JSON file to write the result to.
     root : path, optional
         The folder that holds ``notebooks/``.
+    jobs : int
+        How many notebooks to execute at the same time.
 
     Returns
     -------
@@ -72,6 +78,8 @@ def run(
     expect_known("edition", edition, ("worked", "learner"))
     course_seed()  # a COURSEKIT_SEED that means nothing is said at once, and not by every notebook
     kernel_environment(strict=False, seed=seed)  # and so is such a seed
+    if jobs < 1:
+        raise SettingError(f"jobs: expected at least 1, got {jobs}. Use as many as there are cores.")
     if report is not None and not Path(report).absolute().parent.is_dir():
         raise NotebookError(f"report: expected a file in a folder that is there, got {report}. Make the folder.")
     chosen = {name: edition_path(name, edition, root) for name in find(names, root)}
@@ -81,19 +89,32 @@ def run(
         )
     notebooks = {name: _read(path) for name, path in chosen.items()}
     done = []
-    for number, (name, notebook) in enumerate(notebooks.items(), 1):
-        print(f"[{number}/{len(notebooks)}] {name} ({edition}) ...", end=" ", flush=True)
-        start = time.perf_counter()
-        failure = execute(notebook, strict=edition == "worked", seed=seed)
-        done.append(Run(name, edition, round(time.perf_counter() - start, 2), failure))
-        print(f"{'failed after' if failure else 'ok,'} {done[-1].seconds:.1f} s", flush=True)
-        if failure:
-            print(f"\n{edition_path(name, edition, root)}, {failure}\n", flush=True)
+    for one in _in_order(partial(_execute, edition=edition, seed=seed), notebooks, jobs):
+        done.append(one)
+        said = f"{'failed after' if one.failure else 'ok,'} {one.seconds:.1f} s"
+        print(f"[{len(done)}/{len(notebooks)}] {one.name} ({edition}) ... {said}", flush=True)
+        if one.failure:
+            print(f"\n{chosen[one.name]}, {one.failure}\n", flush=True)
     failed = sum(not one.ok for one in done)
     print(f"{len(done)} run, {failed} failed, {sum(one.seconds for one in done):.1f} s")
     if report is not None:
         _write_report(Path(report), done, seed)
     return done
+
+
+def _in_order(execute_one: Callable[..., Run], notebooks: dict, jobs: int) -> Iterator[Run]:
+    """Each notebook's run, in the order of learning; with several jobs, in as many processes."""
+    if jobs == 1:
+        yield from map(execute_one, notebooks, notebooks.values())
+        return
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(execute_one, notebooks, notebooks.values())
+
+
+def _execute(name: str, notebook, edition: Edition, seed: int | None) -> Run:
+    start = time.perf_counter()
+    failure = execute(notebook, strict=edition == "worked", seed=seed)
+    return Run(name, edition, round(time.perf_counter() - start, 2), failure)
 
 
 def _read(path: Path):

@@ -185,7 +185,7 @@ def test_run_fails_if_one_notebook_does(oks, code, calls, tmp_path):
     noted = calls(coursekit.run, "run", [SimpleNamespace(ok=ok) for ok in oks])
     report = tmp_path / "r.json"
     assert main(["run", "01", "--edition", "learner", "--seed", "2", "--report", str(report)]) == code
-    assert noted == [("run", (["01"],), {"edition": "learner", "seed": 2, "report": report})]
+    assert noted == [("run", (["01"],), {"edition": "learner", "seed": 2, "report": report, "jobs": 1})]
 
 
 def test_claims_and_exercises_are_tables(calls, capsys):

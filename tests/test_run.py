@@ -90,3 +90,10 @@ def test_missing_and_damaged_notebooks_are_named(course, tmp_path):
         run.run(["02"], root=course)
     with pytest.raises(NotebookError, match="expected some"):
         run.run(root=tmp_path / "empty")
+
+
+def test_two_at_a_time_gives_the_same_in_the_same_order(course, capsys):
+    done = run.run(root=course, jobs=2)
+    assert [(one.name, one.ok) for one in done] == [("01_tiny", True), ("02_fails", False)]
+    with pytest.raises(SettingError, match="jobs: expected at least 1, got 0"):
+        run.run(root=course, jobs=0)

@@ -6,6 +6,8 @@ from coursekit.checks.core import Exercise, register
 from coursekit.scratch import functional as F
 from coursekit.scratch import numerical
 
+__all__ = ["dense", "numerical_gradient", "relu"]
+
 # -- numerical gradient --------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ from coursekit.checks.core import Exercise, register
 from coursekit.scratch import functional as F
 from coursekit.scratch import mlp, optim
 
+__all__ = ["network", "sgd_step", "softmax_cross_entropy"]
+
 # -- softmax and cross-entropy -------------------------------------------------------------------------------------------
 
 

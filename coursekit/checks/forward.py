@@ -6,6 +6,8 @@ from coursekit.checks.core import Exercise, register
 from coursekit.scratch import functional as F
 from coursekit.scratch import mlp
 
+__all__ = ["dense", "network", "parameter_count", "relu_hinges"]
+
 # -- dense -------------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ from coursekit.checks.core import Exercise, register
 from coursekit.scratch import functional as F
 from coursekit.scratch import perceptron as reference
 
+__all__ = ["gradient"]
+
 
 def _logistic_cases(rng):
     yield rng.normal(size=(6, 3)), rng.integers(0, 2, 6), rng.normal(size=3), 0.2

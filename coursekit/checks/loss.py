@@ -5,6 +5,8 @@ import numpy as np
 from coursekit.checks.core import Exercise, register
 from coursekit.scratch import functional as F
 
+__all__ = ["cross_entropy", "softmax"]
+
 # -- softmax -----------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,8 @@ import numpy as np
 from coursekit.checks.core import Exercise, register
 from coursekit.scratch import perceptron as reference
 
+__all__ = ["classifier", "margin", "predict", "update", "xor"]
+
 # -- predict ---------------------------------------------------------------------------------------------------------
 
 

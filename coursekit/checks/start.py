@@ -6,6 +6,8 @@ from coursekit.checks.core import Exercise, register
 from coursekit.metrics import accuracy as accuracy_of
 from coursekit.scratch import stump
 
+__all__ = ["accuracy", "best_threshold", "mean_ink", "threshold_rule"]
+
 # -- accuracy ------------------------------------------------------------------------------------------------------
 
 

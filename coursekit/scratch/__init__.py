@@ -7,3 +7,7 @@
 ``numerical``   derivatives by finite differences: slow, simple, and the judge of all others
 ``optim``       optimisers: how a gradient becomes a step
 """
+
+from coursekit.scratch import functional, mlp, numerical, optim, perceptron, stump
+
+__all__ = ["functional", "mlp", "numerical", "optim", "perceptron", "stump"]

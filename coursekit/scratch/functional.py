@@ -5,6 +5,8 @@ function takes the upstream gradient (the derivative of the loss with respect to
 output's shape) and returns the derivative with respect to its *inputs*, each of that input's shape.
 """
 
+import math
+
 import numpy as np
 
 from coursekit.errors import CourseError, ShapeError
@@ -124,7 +126,7 @@ def leaky_relu(z, slope=0.01):
 
 def gelu(z):
     """The input times the normal distribution function at it, by the usual tanh formula (Hendrycks and Gimpel 2016)."""
-    return 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
+    return 0.5 * z * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
 
 
 def sigmoid(z):
@@ -246,8 +248,8 @@ def cross_entropy(z, labels):
 
     Examples
     --------
-    >>> float(cross_entropy(np.zeros((2, 10)), np.array([3, 7])).round(4)) == np.log(10).round(4)
-    True
+    >>> float(cross_entropy(np.zeros((2, 10)), np.array([3, 7])).round(4))  # log 10
+    2.3026
     """
     return -log_softmax(z)[np.arange(len(z)), labels].mean()
 

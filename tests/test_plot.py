@@ -1,0 +1,126 @@
+"""Every figure has labels, words for those who cannot see it, and says something that its data bear out."""
+
+import base64
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from coursekit import plot
+from coursekit.errors import CourseError, ShapeError
+from coursekit.plot.core import Picture
+
+X, Y = np.random.default_rng(0).normal(size=(20, 2)), np.repeat([-1, 1], 10)
+FIGURES = {
+    "lines": lambda ax: plot.lines([1, 2, 3], {"a": [3, 2, 1.0]}, xlabel="x (s)", ylabel="y (m)", ax=ax),
+    "bands": lambda ax: plot.lines([1, 10], {"a": np.ones((3, 2))}, xlabel="x", ylabel="y", log="xy", ax=ax),
+    "bars": lambda ax: plot.bars({"a": [0.1, 0.3], "b": 0.5}, ylabel="share", percent=True, ax=ax),
+    "histogram": lambda ax: plot.histogram({"a": X[:, 0], "b": X[:, 1]}, xlabel="x", threshold=0.0, ax=ax),
+    "points": lambda ax: plot.points([1, 2], [2, 1], labels=["a", "b"], xlabel="x", ylabel="y", diagonal=True, ax=ax),
+    "reliability": lambda ax: plot.reliability({"m": (np.array([0.1, 0.5, 0.9]), np.array([0.2, 0.5, 0.6]))}, ax=ax),
+    "images": lambda ax: plot.images(np.ones((3, 4, 4)), ["a", "b", "c"], ax=ax),
+    "matrix": lambda ax: plot.matrix(np.eye(3), xlabel="said", ylabel="truth", form=".0f", ax=ax),
+    "heat": lambda ax: plot.matrix(np.eye(3), xlabel="said", ylabel="truth", rows="abc", columns="def", ax=ax),
+    "weights": lambda ax: plot.weights(np.arange(9.0) - 4, (3, 3), ax=ax),
+    "boundary": lambda ax: plot.boundary(X, Y, [(np.zeros(2), 0.0), (np.ones(2), 0.1)], highlight=2, ax=ax),
+    "regions": lambda ax: plot.regions(X, Y, lambda p: np.sign(p[:, 0]), ax=ax),
+    "training loop": lambda ax: plot.training_loop(ax=ax),
+    "network": lambda ax: plot.network((9, 3, 1), ["in", "hidden", "out"], ax=ax),
+    "chain": lambda ax: plot.chain(["a", "b"], ["x"], ["dx"], ax=ax),
+}
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_takes_axes_returns_axes_and_can_be_shown(name, capsys):
+    figure, ax = plt.subplots()
+    assert FIGURES[name](ax) is ax
+    words = plot.alt_text(figure)
+    assert len(words) > 30
+    plot.show(ax)
+    assert words in capsys.readouterr().out
+    assert not plt.fignum_exists(figure.number)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_makes_its_own_axes(name):
+    ax = FIGURES[name](None)
+    assert ax.figure.axes[0] is ax
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([3, 2, 1.0], "a falls from 3 at 1 to 1 at 3."),
+        ([1, 2, 3.0], "a rises from 1 at 1 to 3 at 3."),
+        ([2, 2, 2.0], "a stays near 2 at 1."),
+        ([1, 5, 1.5], "with its highest value 5 at 2"),
+        ([3, 0.1, 2], "with its lowest value 0.1 at 2"),
+        ([np.nan] * 3, "a: no finite value."),
+    ],
+)
+def test_the_words_follow_the_data(values, words):
+    ax = plot.lines([1, 2, 3], {"a": values}, xlabel="x", ylabel="y")
+    assert words in plot.alt_text(ax.figure)
+
+
+def test_the_boundary_counts_what_is_wrong():
+    ax = plot.boundary(
+        np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0]]), np.array([-1, 1, 1]), [(np.array([1.0, 0.0]), -1.5)]
+    )
+    assert "The line has 1 of 3 examples on the wrong side" in plot.alt_text(ax.figure)
+
+
+def test_a_picture_carries_its_words_in_every_form():
+    picture = Picture(b"PNG", 'a "curve" <that> falls', 300)
+    shown = picture._repr_mimebundle_()
+    assert 'alt="a &quot;curve&quot; &lt;that&gt; falls"' in shown["text/html"]
+    assert base64.b64decode(shown["image/png"]) == b"PNG"
+    assert shown["text/plain"] == '[figure: a "curve" <that> falls]'
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda ax: ax.plot([1, 2]), "alt: expected a sentence"),
+        (
+            lambda ax: plot.describe(ax, "Words enough, but nothing drawn."),
+            "axes 1: expected something drawn, got nothing",
+        ),
+        (
+            lambda ax: (ax.plot([1, 2]), plot.describe(ax, "A line that rises, without labels.")),
+            "a label with its unit on the x",
+        ),
+    ],
+)
+def test_an_unfinished_figure_is_refused(draw, message):
+    figure, ax = plt.subplots()
+    draw(ax)
+    with pytest.raises(CourseError, match=message):
+        plot.show(figure)
+
+
+def test_shared_axes_need_one_label():
+    figure, axes = plt.subplots(1, 2, sharey=True)
+    for ax in axes:
+        plot.lines([1, 2], {"a": [1, 2]}, xlabel="x", ylabel="y", ax=ax)
+        ax.label_outer()
+    plot.show(figure)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plot.lines([1], {}, xlabel="x", ylabel="y"), "series: expected at least one curve"),
+        (lambda: plot.images(np.ones((3, 16))), r"pictures: expected shape \(N, H, W\), got \(3, 16\)"),
+        (lambda: plot.boundary(np.ones((3, 4)), np.ones(3)), r"X: expected shape \(N, 2\), got \(3, 4\)"),
+    ],
+)
+def test_bad_input_is_told(draw, message):
+    with pytest.raises((CourseError, ShapeError), match=message):
+        draw()
