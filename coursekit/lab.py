@@ -16,6 +16,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from coursekit.errors import CourseError, SettingError, WorkspaceError
@@ -26,6 +27,8 @@ __all__ = ["has_display", "next_free_port", "open_lab"]
 HOST = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 8888, 65535
 START_SECONDS, STOP_SECONDS = 90, 15
+LOG = "lab.log"  # in the course's .coursekit folder
+CONFIG = Path(__file__).parent / "lab_config"  # switches the question about news off, and nothing else
 
 
 def open_lab(
@@ -56,7 +59,10 @@ def open_lab(
     folder = _course(Path(folder), notebook)
     port = _free(port)
     token = secrets.token_urlsafe(24)
-    server = subprocess.Popen(_command(port), cwd=folder, env=_environment(token), stdin=subprocess.DEVNULL)
+    with _log(folder) as log:
+        server = subprocess.Popen(
+            _command(port), cwd=folder, env=_environment(token), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
     try:
         with _asked_to_stop():
             _wait_until_up(server, port)
@@ -165,10 +171,19 @@ def _command(port: int) -> list[str]:
     return [*command, "--allow-root"] if is_root else command
 
 
+def _log(folder: Path) -> IO[bytes]:
+    """Where the server's own words go: a learner's terminal stays quiet, and a problem can still be looked up."""
+    try:
+        return open(course_file(folder).with_name(LOG), "wb")
+    except OSError:  # a read-only folder
+        return open(os.devnull, "wb")
+
+
 def _environment(token: str) -> dict[str, str]:
     """The token goes where other users cannot see it, and terminals in Lab find the course's programs."""
     path = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), os.environ.get("PATH")]))
-    return os.environ | {"JUPYTER_TOKEN": token, "PATH": path}
+    config = os.pathsep.join(filter(None, [str(CONFIG), os.environ.get("JUPYTER_CONFIG_PATH")]))
+    return os.environ | {"JUPYTER_TOKEN": token, "PATH": path, "JUPYTER_CONFIG_PATH": config}
 
 
 @contextlib.contextmanager
@@ -193,7 +208,7 @@ def _wait_until_up(server: subprocess.Popen, port: int) -> None:
         if server.poll() is not None:
             raise CourseError(
                 f"JupyterLab: expected it to start, it ended with code {server.returncode}. "
-                "Look at the lines above, and run `coursekit doctor`."
+                f"Look at the end of .coursekit/{LOG}, and run `coursekit doctor`."
             )
         if _answers(port):
             return
@@ -225,7 +240,7 @@ def _expect_good_end(server: subprocess.Popen) -> None:
     if server.returncode:
         raise CourseError(
             f"JupyterLab: expected it to run until you stop it, it ended with code {server.returncode}. "
-            "Your notebooks are as they were last saved. Look at the lines above, and run `coursekit doctor`."
+            f"Your notebooks are as last saved. Look at the end of .coursekit/{LOG}, and run `coursekit doctor`."
         )
 
 

@@ -57,7 +57,13 @@ def in_place(x):
         (lambda x: 2 * x, "passed", ""),
         (raises, "error", "ValueError: my own words"),
         (lambda x: None, "not yet", "got None. Does every path end in `return`"),
-        (lambda x: list(2 * x), "not yet", "Expected a NumPy array, got a list"),
+        (
+            lambda x: list(2 * x),
+            "not yet",
+            "Expected a NumPy array, got a list of 2 values. Wrap it in `np.array(...)`",
+        ),
+        (lambda x: print(2 * x), "not yet", "You print the result"),
+        (lambda x: x.astype(int) ** 2 if (x == x.astype(int)).all() else x**2, "not yet", "You squared."),
         (
             lambda x: (2 * x).T if x.ndim == 2 else 2 * x,
             "not yet",
@@ -118,6 +124,19 @@ def test_a_loop_without_end_is_stopped():
     assert result.state == "error"
     assert "still running after 0.3 seconds" in result.message
     assert time.perf_counter() - start < 5
+
+
+def test_an_input_put_back_up_to_rounding_counts_as_unchanged():
+    def moved_and_back(x):
+        x += 0.1
+        x -= 0.1
+        return 2 * x
+
+    assert make().check(moved_and_back).state == "passed"
+
+
+def test_an_answer_of_odd_objects_is_told_and_not_raised():
+    assert make().check(lambda x: np.array([x, None], dtype=object)).state == "not yet"
 
 
 def test_the_time_limit_leaves_no_alarm_behind():
@@ -221,6 +240,9 @@ def test_attempts_land_in_the_learners_progress(registered, tmp_path, monkeypatc
         (np.zeros((2, 3)), np.zeros(2), "One axis too many"),
         (np.zeros((2, 6)), np.zeros((3, 4)), "arranged in other axes"),
         (0.5, np.zeros(2), "Shape: expected () (one number), got (2,)"),
+        (0.5, np.zeros(1), "Return the number itself"),
+        (3, 3.0, "Wrap it in `int(...)`"),
+        (np.ones(2), np.array([None, 1.0]), "expected floating-point numbers, got object"),
         ((1.0, 2.0), 1.0, "Expected 2 values"),
         ((1.0, 2.0), (1.0, 2.0, 3.0), "Expected 2 values, got 3"),
         ({"W": 1.0}, {"b": 1.0}, "The dict has no 'W'"),
@@ -274,6 +296,6 @@ def test_a_single_changed_number_is_found(a, at):
 def test_every_real_exercise_shows_its_solution_without_docstring(capsys):
     show_solution("loss.softmax")
     printed = capsys.readouterr().out
+    assert printed.startswith('@exercise("loss.softmax")'), "the cell of the worked notebook, ready to paste"
     assert "np.exp(z - z.max(axis=1, keepdims=True))" in printed
-    assert "Parameters" not in printed
     assert find("loss.softmax").reference.__name__ == "softmax"

@@ -120,7 +120,7 @@ def test_a_server_that_does_not_start_is_told(course, server, port):
 
 def test_a_server_that_dies_later_is_told(course, server, port):
     server(ANSWERS_ONCE + "raise SystemExit(4)")
-    with pytest.raises(CourseError, match=r"it ended with code 4\. Your notebooks are as they were last saved"):
+    with pytest.raises(CourseError, match=r"it ended with code 4\. Your notebooks are as last saved"):
         open_lab(course, port=port, browser=False)
 
 

@@ -27,7 +27,9 @@ ADVICE = {
 }
 
 
-def first_difference(expected: Any, got: Any, *, low_precision: bool = False, name: str = "") -> str | None:
+def first_difference(
+    expected: Any, got: Any, *, low_precision: bool = False, name: str = "", kinds: bool = True
+) -> str | None:
     """The first thing in which `got` differs from `expected`, as a sentence; None if nothing does.
 
     Parameters
@@ -37,6 +39,8 @@ def first_difference(expected: Any, got: Any, *, low_precision: bool = False, na
         Whether the inputs were float32, so that a result may be off by their rounding.
     name : str
         What to call the value in the sentence.
+    kinds : bool
+        Whether the kind of number (truth value, whole, floating-point) counts.
 
     Examples
     --------
@@ -49,20 +53,21 @@ def first_difference(expected: Any, got: Any, *, low_precision: bool = False, na
     if got is None and expected is not None:
         return f"{where}Expected {_described(expected)}, got None. Does every path end in `return`?"
     if isinstance(expected, dict | tuple | list):
-        return _first_in_collection(expected, got, low_precision, name)
+        return _first_in_collection(expected, got, low_precision, name, kinds)
     if isinstance(expected, np.ndarray) and not isinstance(got, np.ndarray):
-        return f"{where}Expected a NumPy array, got {_described(got)}."
+        advice = " Wrap it in `np.array(...)`." if isinstance(got, list) else ""
+        return f"{where}Expected a NumPy array, got {_described(got)}.{advice}"
     if expected is None or isinstance(expected, str):
         return None if _equal_plain(expected, got) else f"{where}Expected {expected!r}, got {got!r}."
     if not isinstance(got, np.ndarray | np.generic | int | float | complex):
         return f"{where}Expected {_described(expected)}, got {_described(got)}."
-    fault = _first_in_array(np.asarray(expected), np.asarray(got), low_precision)
+    fault = _first_in_array(np.asarray(expected), np.asarray(got), low_precision, kinds)
     return f"{where}{fault}" if fault else None
 
 
-def same(a: Any, b: Any, *, low_precision: bool = False) -> bool:
+def same(a: Any, b: Any, *, low_precision: bool = False, kinds: bool = True) -> bool:
     """Whether two answers are the same, up to rounding; NaN equals NaN."""
-    return first_difference(a, b, low_precision=low_precision) is None
+    return first_difference(a, b, low_precision=low_precision, kinds=kinds) is None
 
 
 def identical(a: Any, b: Any) -> bool:
@@ -79,6 +84,8 @@ def identical(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(identical(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         a, b = np.asarray(a), np.asarray(b)
+        if object in (a.dtype, b.dtype):
+            return repr(a) == repr(b)
         return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
     if isinstance(a, np.random.Generator) and isinstance(b, np.random.Generator):
         return True  # drawing numbers from a generator is what it is for
@@ -114,7 +121,7 @@ def _described(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
-def _first_in_collection(expected: Any, got: Any, low_precision: bool, name: str) -> str | None:
+def _first_in_collection(expected: Any, got: Any, low_precision: bool, name: str, kinds: bool) -> str | None:
     where = f"{name}: " if name else ""
     if isinstance(expected, dict):
         if not isinstance(got, dict):
@@ -132,18 +139,24 @@ def _first_in_collection(expected: Any, got: Any, low_precision: bool, name: str
         ]
         pairs = list(zip(names, expected, got, strict=True))
     for label, want, have in pairs:
-        if fault := first_difference(want, have, low_precision=low_precision, name=f"{name} {label}".strip()):
+        full = f"{name} {label}".strip()
+        if fault := first_difference(want, have, low_precision=low_precision, name=full, kinds=kinds):
             return fault
     return None
 
 
-def _first_in_array(expected: np.ndarray, got: np.ndarray, low_precision: bool) -> str | None:
+def _first_in_array(expected: np.ndarray, got: np.ndarray, low_precision: bool, kinds: bool) -> str | None:
     if expected.shape != got.shape:
         return f"Shape: expected {_shape(expected)}, got {_shape(got)}.{_shape_advice(expected.shape, got.shape)}"
-    kinds = expected.dtype.kind.replace("u", "i"), got.dtype.kind.replace("u", "i")
-    if kinds[0] != kinds[1] and not (expected.ndim == 0 and kinds == ("f", "i")):
-        have, want = KINDS.get(kinds[1], str(got.dtype)), KINDS.get(kinds[0], str(expected.dtype))
-        return f"Type of number: expected {want}, got {have}. {ADVICE.get(kinds, '')}".rstrip()
+    want, have = expected.dtype.kind.replace("u", "i"), got.dtype.kind.replace("u", "i")
+    if not kinds and {want, have} <= set("bif"):
+        expected, got = expected.astype(float), got.astype(float)
+    elif want != have and not (expected.ndim == 0 and (want, have) == ("f", "i")):
+        said = KINDS.get(want, str(expected.dtype)), KINDS.get(have, str(got.dtype))
+        advice = ADVICE.get((want, have), "")
+        if not expected.ndim:
+            advice = {"i": "Wrap it in `int(...)`.", "f": "Wrap it in `float(...)`."}.get(want, advice)
+        return f"Type of number: expected {said[0]}, got {said[1]}. {advice}".rstrip()
     if expected.dtype.kind not in "fc":
         wrong = np.asarray(expected != got)
         return _value_sentence(expected, got, wrong, wrong.astype(float)) if wrong.any() else None
@@ -183,6 +196,8 @@ def _shape(array: np.ndarray) -> str:
 
 
 def _shape_advice(expected: tuple[int, ...], got: tuple[int, ...]) -> str:
+    if expected == () and math.prod(got) == 1:
+        return " Return the number itself, not an array that holds one."
     if got == expected[::-1]:
         return " It looks transposed."
     if len(got) == len(expected) - 1 and [s for s in expected if s != 1] == [s for s in got if s != 1]:

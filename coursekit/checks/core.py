@@ -7,6 +7,7 @@ misconception when the answer equals a known wrong one, and lets the rest of the
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from coursekit import progress
 from coursekit.checks.panel import Panel, show
 from coursekit.checks.trial import Outcome, Trial, attempt
 from coursekit.errors import CourseError, ExerciseError, expect_known
+from coursekit.places import notebooks_folder
 from coursekit.settings import course_seed, strict
 
 __all__ = [
@@ -126,11 +128,12 @@ class Exercise:
 
     def _named_mistake(self, cases: list[tuple], trial: Trial) -> str | None:
         """The message of the misconception that gives what the learner's answer gives, on every case that was run."""
-        for wrong, message in self.misconceptions.items():
-            known = attempt(self, wrong, cases[: len(trial.outcomes)])
-            pairs = list(zip(trial.outcomes, known.outcomes, trial.expected, strict=True))
-            if known.fault is not None and Outcome.all_alike(pairs):
-                return message
+        known = {wrong: attempt(self, wrong, cases[: len(trial.outcomes)]) for wrong in self.misconceptions}
+        for kinds in (True, False):  # first the very same answer, then the same numbers of another kind
+            for wrong, tried in known.items():
+                triples = list(zip(trial.outcomes, tried.outcomes, trial.expected, strict=True))
+                if tried.fault is not None and Outcome.all_alike(triples, kinds):
+                    return self.misconceptions[wrong]
         return None
 
     def panel(self, result: Result, solution: bool = False) -> Panel:
@@ -148,7 +151,7 @@ class Exercise:
             note=note,
             hints=tuple(self.hints),
             printed=result.printed,
-            solution=_source(self.reference) if solution or result.state == "passed" else "",
+            solution=_course_version(self) if solution or result.state == "passed" else "",
         )
 
 
@@ -236,7 +239,17 @@ def show_solution(exercise_id: str) -> None:
     """Show the course's version of an exercise: for when you are stuck, and want to go on and come back."""
     entry = find(exercise_id)
     progress.record("solution", entry.id, notebook=entry.notebook)
-    print(_source(entry.reference))
+    print(_course_version(entry))
+
+
+def _course_version(entry: Exercise) -> str:
+    """The answer as the worked notebook gives it, ready to paste; the reference's source where there is no notebook."""
+    for path in sorted((notebooks_folder() / "solutions").glob(f"*_{entry.notebook}.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            if f'@exercise("{entry.id}")' in source:
+                return source
+    return _source(entry.reference)
 
 
 def _source(reference: Callable) -> str:

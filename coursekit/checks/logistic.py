@@ -27,6 +27,42 @@ def _uphill(X, y, w, b):
     return X.T @ error / len(y), error.mean()
 
 
+def _bias_left_out(X, y, w, b):
+    error = F.sigmoid(X @ w) - y
+    return X.T @ error / len(y), error.mean()
+
+
+def _with_the_step(X, y, w, b):
+    error = (X @ w + b >= 0).astype(float) - y
+    return X.T @ error / len(y), error.mean()
+
+
+def _weights_summed(X, y, w, b):
+    error = F.sigmoid(X @ w + b) - y
+    return X.T @ error, error.mean()
+
+
+def _twice_squared(X, y, w, b):
+    p = F.sigmoid(X @ w + b)
+    error = 2 * (p - y) * p * (1 - p)
+    return X.T @ error / len(y), error.mean()
+
+
+def _order_swapped(X, y, w, b):
+    error = F.sigmoid(X @ w + b) - y
+    return error.mean(), X.T @ error / len(y)
+
+
+def _error_times_mean(X, y, w, b):
+    error = F.sigmoid(X @ w + b) - y
+    return np.mean(X * error[:, None]), error.mean()
+
+
+def _mirrored_sigmoid(X, y, w, b):
+    error = F.sigmoid(-(X @ w + b)) - y
+    return X.T @ error / len(y), error.mean()
+
+
 def _without_sigmoid(X, y, w, b):
     error = X @ w + b - y
     return X.T @ error / len(y), error.mean()
@@ -69,10 +105,17 @@ gradient = register(
         ],
         misconceptions={
             _summed: "You summed over the examples. The loss is their *mean*: divide by N, or the step grows with the size of the data.",
-            _uphill: "The sign is turned: this is y - p, the direction *uphill*. The gradient is p - y; descent subtracts it.",
+            _uphill: "The sign is turned: y - p points *downhill*. The gradient points uphill and is p - y; descent subtracts it.",
             _without_sigmoid: "You compared y with the weighted sum itself. The prediction is the *sigmoid* of the weighted sum.",
             _of_squared_error: "This is the gradient of the squared error, with its factor p (1 - p). For cross-entropy that factor cancels.",
             _averaged_over_features: "You averaged over features instead of over examples: divide by len(y), not by the number of columns.",
+            _bias_left_out: "You left b out of the weighted sum: p = sigmoid(X @ w + b).",
+            _with_the_step: "You used the step. The prediction here is the sigmoid, which has a slope.",
+            _weights_summed: "db is right. dw is a sum over the examples: it needs the mean too, divide by N.",
+            _twice_squared: "This is the gradient of the squared error, with its factor p (1 - p). For cross-entropy that factor cancels.",
+            _order_swapped: "dw and db are in each other's place: return dw first.",
+            _error_times_mean: "dw is a single number. Every weight has its own: average over the examples only, axis 0.",
+            _mirrored_sigmoid: "Your sigmoid is mirrored: it is 1 / (1 + exp(-z)), with a minus. Large z must give p near 1.",
             _bias_summed: "dw is right. db is a sum here: it needs the mean over the examples too.",
         },
         variants=(_logistic_by_einsum,),

@@ -1,11 +1,12 @@
-"""Exercises of *The perceptron*: one neuron, its rule, its margin, and its limits."""
+"""Exercises of *The perceptron*: what one neuron says, and how it learns from its mistakes."""
 
 import numpy as np
 
 from coursekit.checks.core import Exercise, register
+from coursekit.checks.trial import UnusableAnswerError
 from coursekit.scratch import perceptron as reference
 
-__all__ = ["classifier", "margin", "predict", "update", "xor"]
+__all__ = ["classifier", "predict", "update"]
 
 # -- predict ---------------------------------------------------------------------------------------------------------
 
@@ -15,6 +16,7 @@ def _predict_cases(rng):
     yield rng.normal(size=(1, 5)), rng.normal(size=5), -1.0  # a batch of one
     yield np.array([[0.0, 0.0], [1.0, 1.0]]), np.zeros(2), 0.0  # exactly on the boundary
     yield 1e6 * rng.normal(size=(4, 3)), rng.normal(size=3), 10.0
+    yield rng.normal(size=(60, 4)), rng.normal(size=4), 0.8
     yield rng.normal(size=(8, 4)).astype(np.float32), rng.normal(size=4).astype(np.float32), 2.0
 
 
@@ -28,6 +30,22 @@ def _no_bias(X, w, b):
 
 def _with_sign(X, w, b):
     return np.sign(X @ w + b).astype(int)
+
+
+def _bias_subtracted(X, w, b):
+    return np.where(X @ w - b >= 0, 1, -1)
+
+
+def _bias_for_each_feature(X, w, b):
+    return np.where((X * w + b).sum(axis=1) >= 0, 1, -1)
+
+
+def _signs_turned(X, w, b):
+    return np.where(X @ w + b >= 0, -1, 1)
+
+
+def _true_or_false(X, w, b):
+    return X @ w + b >= 0
 
 
 def _boundary_is_no(X, w, b):
@@ -64,6 +82,10 @@ predict = register(
             _zero_or_one: "Your answers are 0 and 1. The perceptron's labels are -1 and +1: the rule will multiply by them.",
             _no_bias: "You left out the bias b. Without it every boundary must pass through the origin.",
             _with_sign: "`np.sign` gives 0 on the boundary, a third answer. We decided that 0 counts as +1: use `>= 0`.",
+            _bias_subtracted: "The bias is *added*: X @ w + b. You compared X @ w with b, which gives it the opposite sign.",
+            _bias_for_each_feature: "You added b once for every feature. It is added once, after the weighted sum.",
+            _signs_turned: "Your answers are turned round: +1 is for a weighted sum of at least 0.",
+            _true_or_false: "These are True and False. Turn them into +1 and -1, for example with `np.where(..., 1, -1)`.",
             _boundary_is_no: "Only a weighted sum of exactly 0 differs: we decided that it counts as +1, so compare with `>=`.",
             _scores: "These are the weighted sums. Send them through the step: +1 where at least 0, else -1.",
         },
@@ -81,6 +103,8 @@ def _update_cases(rng):
     for y in (-1, 1, -1, 1):
         yield rng.normal(size=5), float(rng.normal()), rng.normal(size=5), y
     yield np.zeros(2), 0.0, np.array([100.0, -100.0]), 1
+    yield np.array([-9.0, -9.0]), 0.0, np.array([4.7, 1.4]), 1  # one correction is not enough: still only one
+    yield np.array([1.0, 1.0]), -2.0, np.array([1.0, 1.0]), 1  # exactly on the boundary
 
 
 def _always(w, b, x, y):
@@ -101,6 +125,30 @@ def _ignores_label(w, b, x, y):
 
 def _never_starts(w, b, x, y):
     return (w + y * x, b + y) if y * (w @ x + b) < 0 else (w, b)
+
+
+def _until_right(w, b, x, y):
+    while y * (w @ x + b) <= 0:
+        w, b = w + y * x, b + y
+    return w, b
+
+
+def _when_prediction_differs(w, b, x, y):
+    answer = 1 if w @ x + b >= 0 else -1
+    return (w + y * x, b + y) if answer != y else (w, b)
+
+
+def _by_the_error(w, b, x, y):
+    answer = 1 if w @ x + b >= 0 else -1
+    return w + (y - answer) * x, b + (y - answer)
+
+
+def _test_without_bias(w, b, x, y):
+    return (w + y * x, b + y) if y * (w @ x) <= 0 else (w, b)
+
+
+def _small_steps(w, b, x, y):
+    return (w + 0.1 * y * x, b + 0.1 * y) if y * (w @ x + b) <= 0 else (w, b)
 
 
 def _in_place(w, b, x, y):
@@ -141,6 +189,13 @@ update = register(
             _ignores_label: "You always add x. For y = -1 the weighted sum must shrink: add y x, and y to the bias.",
             _never_starts: "From w = 0 and b = 0 every weighted sum is 0, and with `< 0` nothing ever counts as a mistake: "
             "learning never starts. Use `<= 0`.",
+            _until_right: "You corrected until the example was right. The rule corrects *once*, then the next example comes.",
+            _when_prediction_differs: "Nearly: at a weighted sum of exactly 0 the neuron answers +1, but the rule counts 0 as a mistake "
+            "for both labels. Test `y * (w @ x + b) <= 0`.",
+            _by_the_error: "y minus the answer is 2 or -2, so you move twice as far as the rule, and never for y = +1 on the boundary. "
+            "Add y x.",
+            _test_without_bias: "You left the bias out of the test. The weighted sum is w . x + b.",
+            _small_steps: "You used a learning rate of 0.1. This rule has none: it adds y x itself.",
             _in_place: "The numbers are right, but `w += ...` changes the array that the caller gave you. Write `w = w + y * x`.",
             _when_right: "You update when the example is *right*. A mistake is y (w . x + b) <= 0.",
         },
@@ -165,8 +220,12 @@ def _classifier_cases(rng):
 def _use_classifier(cls, X, y, max_epochs):
     model = cls(max_epochs=max_epochs)
     returned = model.fit(X, y)
+    for name in ("w_", "b_", "mistakes_"):
+        if not hasattr(model, name):
+            raise UnusableAnswerError(f"After `fit` the model has no `{name}`. Set `self.{name} = ...` in `fit`.")
+    model.fit(X, y)  # a second time must begin anew
     return {
-        "mistakes_": np.asarray(model.mistakes_),
+        "mistakes_ (one number for each epoch)": np.asarray(model.mistakes_),
         "w_": model.w_,
         "b_": float(model.b_),
         "predict(X)": model.predict(X),
@@ -200,6 +259,47 @@ class _OneEpoch(reference.Perceptron):
         super().fit(X, y)
         self.max_epochs = kept
         return self
+
+
+class _GoesOnFromBefore(reference.Perceptron):
+    def fit(self, X, y):
+        w, b, mistakes = getattr(self, "w_", np.zeros(X.shape[1])), getattr(self, "b_", 0.0), []
+        for _ in range(self.max_epochs):
+            mistakes.append(0)
+            for x_i, y_i in zip(X, y, strict=True):
+                if y_i * (w @ x_i + b) <= 0:
+                    w, b = w + y_i * x_i, b + y_i
+                    mistakes[-1] += 1
+            if mistakes[-1] == 0:
+                break
+        self.w_, self.b_, self.mistakes_ = w, b, mistakes
+        return self
+
+
+class _LastZeroMissing(reference.Perceptron):
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.mistakes_ = [m for m in self.mistakes_ if m]
+        return self
+
+
+class _SharesOfMistakes(reference.Perceptron):
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.mistakes_ = [m / len(X) for m in self.mistakes_]
+        return self
+
+
+class _NeverStarts(reference.Perceptron):
+    def fit(self, X, y):
+        self.w_, self.b_, self.mistakes_ = np.zeros(X.shape[1]), 0.0, [0]
+        return self
+
+
+class _ReturnsWeights(reference.Perceptron):
+    def fit(self, X, y):
+        super().fit(X, y)
+        return self.w_, self.b_
 
 
 class _ReturnsNothing(reference.Perceptron):
@@ -262,140 +362,17 @@ classifier = register(
             _LearnsInBatches: "You found all mistakes of an epoch with the *same* weights and corrected them together. "
             "Rosenblatt's rule corrects after every single example, so that the next one meets the new weights.",
             _OneEpoch: "You went through the data only once. Repeat until an epoch has no mistake, or `max_epochs` is reached.",
-            _ReturnsNothing: "`fit` returns None. End it with `return self`, so that `Perceptron().fit(X, y).predict(X)` works.",
+            _ReturnsNothing: "`fit` must return the model itself. End it with `return self`, so that "
+            "`Perceptron().fit(X, y).predict(X)` works.",
+            _ReturnsWeights: "`fit` must return the model itself. End it with `return self`, so that "
+            "`Perceptron().fit(X, y).predict(X)` works.",
+            _GoesOnFromBefore: "A second `fit` goes on from the weights of the first. Set them to zero at the start of `fit`.",
+            _LastZeroMissing: "The last epoch, with 0 mistakes, is not in `mistakes_`. Append first, then leave the loop.",
+            _SharesOfMistakes: "Store the *number* of mistakes of each epoch, not the share.",
+            _NeverStarts: "From zero weights every weighted sum is 0, and with `< 0` nothing ever counts as a mistake: "
+            "learning never starts. Use `<= 0`.",
             _ForgetsEachEpoch: "The weights go back to zero at the start of every epoch. Set them to zero once, before the loop over epochs.",
         },
         variants=(_WithUpdates,),
-    )
-)
-
-# -- margin ------------------------------------------------------------------------------------------------------------
-
-
-def _margin_cases(rng):
-    yield np.array([[2.0, 0.0], [-3.0, 0.0]]), np.array([1, -1]), np.array([2.0, 0.0]), 0.0
-    X, w = rng.normal(size=(20, 4)), rng.normal(size=4)
-    yield X, np.where(X @ w + 0.5 >= 0, 1, -1), w, 0.5
-    yield rng.normal(size=(15, 3)), rng.choice([-1, 1], 15), 5 * rng.normal(size=3), -1.0  # some on the wrong side
-    yield np.array([[1.0, 1.0]]), np.array([-1]), np.array([0.3, 0.4]), 2.0  # one example, on the wrong side
-    yield 100 * rng.normal(size=(6, 2)), rng.choice([-1, 1], 6), rng.normal(size=2), 3.0
-
-
-def _functional_margin(X, y, w, b):
-    return np.min(y * (X @ w + b))
-
-
-def _unsigned(X, y, w, b):
-    return np.min(np.abs(X @ w + b)) / np.linalg.norm(w)
-
-
-def _farthest(X, y, w, b):
-    return np.max(y * (X @ w + b)) / np.linalg.norm(w)
-
-
-def _average(X, y, w, b):
-    return np.mean(y * (X @ w + b)) / np.linalg.norm(w)
-
-
-def _square_norm(X, y, w, b):
-    return np.min(y * (X @ w + b)) / (w @ w)
-
-
-def _no_bias_margin(X, y, w, b):
-    return np.min(y * (X @ w)) / np.linalg.norm(w)
-
-
-def _margin_by_loop(X, y, w, b):
-    length = sum(v * v for v in w) ** 0.5
-    return min(t * (sum(x * w) + b) / length for x, t in zip(X, y, strict=True))
-
-
-margin = register(
-    Exercise(
-        id="perceptron.margin",
-        notebook="perceptron",
-        reference=reference.margin,
-        cases=_margin_cases,
-        difficulty=2,
-        minutes=6,
-        points=2,
-        hints=[
-            "The distance of a point x to the line w . x + b = 0 is |w . x + b| divided by the length of w.",
-            "Multiply by y instead of taking the absolute value: then a point on the wrong side counts as negative.",
-            "`np.min(y * (X @ w + b)) / np.linalg.norm(w)`",
-        ],
-        misconceptions={
-            _functional_margin: "You did not divide by the length of w. Doubling w and b moves no boundary, but it doubles this number.",
-            _unsigned: "You took absolute values, so a point far on the *wrong* side looks safe. Multiply by its label y.",
-            _farthest: "This is the farthest example. The margin is the distance of the *closest*.",
-            _average: "This is the average distance. The margin is that of the closest example only.",
-            _square_norm: "You divided by the squared length of w. Divide by the length: `np.linalg.norm(w)`.",
-            _no_bias_margin: "You left the bias out, so you measured the distance to another line, through the origin.",
-        },
-        variants=(_margin_by_loop,),
-    )
-)
-
-# -- exclusive or ----------------------------------------------------------------------------------------------------------
-
-_CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-
-
-def _xor_cases(rng):
-    yield _CORNERS
-    yield _CORNERS[rng.integers(0, 4, 12)]
-    yield _CORNERS[[3]]  # a batch of one
-    yield _CORNERS[[1]]
-
-
-def _or(X):
-    return reference.predict(X, np.array([1.0, 1.0]), -0.5)
-
-
-def _not_both(X):
-    return reference.predict(X, np.array([-1.0, -1.0]), 1.5)
-
-
-def _and(X):
-    return reference.predict(X, np.array([1.0, 1.0]), -1.5)
-
-
-def _alike(X):
-    return -reference.xor_network(X)
-
-
-def _xor_zero_one(X):
-    return (reference.xor_network(X) + 1) // 2
-
-
-def _another_xor(X):
-    only_first = reference.predict(X, np.array([2.0, -2.0]), -1.0)
-    only_second = reference.predict(X, np.array([-2.0, 2.0]), -1.0)
-    return reference.predict(np.stack([only_first, only_second], axis=1), np.array([1.0, 1.0]), 1.0)
-
-
-xor = register(
-    Exercise(
-        id="perceptron.xor",
-        notebook="perceptron",
-        reference=reference.xor_network,
-        cases=_xor_cases,
-        difficulty=3,
-        minutes=10,
-        points=2,
-        hints=[
-            "Exclusive or is true for two inputs when at least one is 1, and not both are. That sentence holds two neurons and a third.",
-            "'At least one' is the weighted sum x1 + x2 - 0.5. Which bias and which signs say 'not both'?",
-            "Stack the two answers as columns, `np.stack([first, second], axis=1)`, and let the third neuron say +1 only if both are +1: "
-            "weights 1 and 1, bias -1.5.",
-        ],
-        misconceptions={
-            _or: "This is *or*: it says yes to (1, 1) too. A second neuron must object when both are 1.",
-            _not_both: "This is 'not both': it says yes to (0, 0) too. Combine it with a neuron that says 'at least one'.",
-            _and: "This is *and*: it says yes only to (1, 1), where exclusive or says no.",
-            _alike: "This is the opposite of exclusive or: it says yes when both inputs are *alike*. Turn the last neuron's signs round.",
-            _xor_zero_one: "Right, but as 0 and 1. Our neurons answer -1 and +1.",
-        },
-        variants=(_another_xor,),
     )
 )

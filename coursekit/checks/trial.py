@@ -19,9 +19,13 @@ import numpy as np
 from coursekit.checks.compare import arrays_in, first_difference, identical, same
 from coursekit.checks.timelimit import TimeLimitReached, time_limit
 
-__all__ = ["Outcome", "Trial", "attempt"]
+__all__ = ["Outcome", "Trial", "UnusableAnswerError", "attempt"]
 
 PRINTED_LIMIT = 2000  # characters of a learner's own prints that are shown
+
+
+class UnusableAnswerError(Exception):
+    """Raised by an exercise's `call` for a result that it cannot even compare; the message is for the learner."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,15 @@ class Outcome:
     aliased: str | None = None  # name of the argument whose memory the result shares
     repeatable: bool = True
     low_precision: bool = False
+    printed: str = ""
 
-    def alike(self, other: "Outcome") -> bool:
+    def alike(self, other: "Outcome", kinds: bool = True) -> bool:
         """Whether two calls ended the same way: the same kind of error, or the same value."""
         if self.error is not None or other.error is not None:
-            return type(self.error) is type(other.error)
-        return same(self.value, other.value, low_precision=self.low_precision)
+            return type(self.error) is type(other.error) and (
+                not isinstance(self.error, UnusableAnswerError) or str(self.error) == str(other.error)
+            )
+        return same(self.value, other.value, low_precision=self.low_precision, kinds=kinds)
 
     @property
     def side_effects(self) -> tuple:
@@ -47,14 +54,15 @@ class Outcome:
         return self.mutated, self.aliased, self.repeatable
 
     @staticmethod
-    def all_alike(triples: Sequence[tuple["Outcome", "Outcome", "Outcome"]]) -> bool:
+    def all_alike(triples: Sequence[tuple["Outcome", "Outcome", "Outcome"]], kinds: bool) -> bool:
         """Whether the learner's outcomes (first) equal a known wrong answer's (second), given the expected ones (third).
 
-        Side effects count only where the wrong answer's values are right: then they are what is wrong with it.
+        Side effects count only where the wrong answer's values are right: then they are what is wrong with it. So does
+        the kind of number, unless `kinds` asks for it anyway.
         """
-        if not triples or not all(mine.alike(wrong) for mine, wrong, _ in triples):
+        values_are_right = all(wrong.alike(right, kinds=False) for _, wrong, right in triples)
+        if not triples or not all(mine.alike(wrong, kinds=kinds or values_are_right) for mine, wrong, _ in triples):
             return False
-        values_are_right = all(wrong.alike(right) for _, wrong, right in triples)
         return not values_are_right or all(mine.side_effects == wrong.side_effects for mine, wrong, _ in triples)
 
 
@@ -75,18 +83,18 @@ def attempt(exercise: Any, obj: Callable, cases: list[tuple]) -> Trial:
     It goes on after a fault: all outcomes together tell one misconception from another.
     """
     trial = Trial()
-    printed = io.StringIO()
     names = _argument_names(exercise, cases)
     try:
         with time_limit(exercise.seconds):
             for case in cases:
                 expected = _run(exercise, exercise.reference, case, names, once=True)
-                with contextlib.redirect_stdout(printed):
-                    got = _run(exercise, obj, case, names)
+                got = _run(exercise, obj, case, names)
                 trial.expected.append(expected)
                 trial.outcomes.append(got)
+                trial.printed = trial.printed or got.printed
                 if trial.fault is None:
                     trial.state, trial.fault = _verdict(exercise, obj, case, names, expected, got)
+                    trial.printed = got.printed if trial.fault else trial.printed
                 if trial.state == "to do":
                     break
     except TimeLimitReached:
@@ -95,22 +103,30 @@ def attempt(exercise: Any, obj: Callable, cases: list[tuple]) -> Trial:
             f"It was still running after {exercise.seconds:g} seconds and was stopped. "
             "Does a loop never reach its end? Check that something in its condition changes in every round."
         )
-    trial.printed = printed.getvalue()[:PRINTED_LIMIT]
     return trial
 
 
 def _run(exercise: Any, obj: Callable, case: tuple, names: list[str], once: bool = False) -> Outcome:
     args = copy.deepcopy(case)
     low = any(a.dtype == np.float32 for a in arrays_in(list(case)))
+    printed = io.StringIO()
     try:
         with np.errstate(all="ignore"):
-            value = exercise.use(obj, args)
-            again = value if once else exercise.use(obj, copy.deepcopy(case))
+            with contextlib.redirect_stdout(printed):
+                value = exercise.use(obj, args)
+            with contextlib.redirect_stdout(io.StringIO()):
+                again = value if once else exercise.use(obj, copy.deepcopy(case))
     except Exception as error:  # a learner's code may raise anything
-        return Outcome(error=error, low_precision=low)
-    mutated = next((n for n, a, b in zip(names, args, case, strict=False) if not identical(a, b)), None)
+        return Outcome(error=error, low_precision=low, printed=printed.getvalue()[:PRINTED_LIMIT])
+    mutated = next((n for n, a, b in zip(names, args, case, strict=False) if not _unchanged(a, b)), None)
     aliased = next((n for n, a in zip(names, args, strict=False) if _shares_memory(value, a)), None)
-    return Outcome(value, None, mutated, aliased, identical(value, again), low)
+    said = printed.getvalue()[:PRINTED_LIMIT]
+    return Outcome(value, None, mutated, aliased, identical(value, again), low, said)
+
+
+def _unchanged(argument: Any, before: Any) -> bool:
+    """Whether an argument is what it was; numbers that were moved and put back may be off by rounding."""
+    return identical(argument, before) or (bool(arrays_in(argument)) and same(before, argument))
 
 
 def _shares_memory(value: Any, argument: Any) -> bool:
@@ -121,9 +137,13 @@ def _verdict(exercise, obj, case, names, expected: Outcome, got: Outcome) -> tup
     """The state and the first fault of one case, in the order in which a person would look."""
     if isinstance(got.error, NotImplementedError):
         return "to do", "not written yet"
+    if isinstance(got.error, UnusableAnswerError):
+        return "not yet", str(got.error)
     if got.error is not None:
         return "error", _error_sentence(exercise, obj, case, got.error)
     fault = first_difference(expected.value, got.value, low_precision=got.low_precision)
+    if got.value is None and expected.value is not None and got.printed:
+        fault = "You print the result: `print` shows it, but hands nothing back. Use `return`."
     if fault is None and got.mutated and not expected.mutated:
         fault = f"The result is right, but your code changes its input `{got.mutated}` in place. Work on a copy, or make a new array."
     if fault is None and got.aliased and not exercise.alias_ok and not expected.aliased:

@@ -34,7 +34,8 @@ def threshold_rule(feature, threshold):
 def best_threshold(feature, labels):
     """The threshold that makes the fewest mistakes on these examples.
 
-    Tries the midpoint between every two neighbouring values of the sorted feature, and takes the first of the best.
+    Tries the midpoint between every two neighbouring values of the feature, and one threshold below and one above
+    them all; takes the first of the best.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def best_threshold(feature, labels):
     >>> best_threshold(np.array([1.0, 2.0, 5.0, 6.0]), np.array([0, 0, 1, 1]))
     3.5
     """
-    values = np.sort(feature)  # (N,)
-    candidates = (values[:-1] + values[1:]) / 2  # (N - 1,)
+    values = np.unique(feature)  # sorted
+    candidates = np.r_[values[0] - 1, (values[:-1] + values[1:]) / 2, values[-1] + 1]
     mistakes = [np.sum(threshold_rule(feature, t) != labels) for t in candidates]
     return float(candidates[np.argmin(mistakes)])

@@ -116,7 +116,11 @@ x_test, y_test = two_kinds(fashion.x_test, fashion.y_test)  # (2000, 28, 28), (2
 print(f"to learn from: {x_train.shape}, to test on: {x_test.shape}")
 
 few = np.r_[np.flatnonzero(y_train == 0)[:8], np.flatnonzero(y_train == 1)[:8]]
-plot.show(plot.images(x_train[few], ["sneaker"] * 8 + ["boot"] * 8, columns=8, title="Eight of each kind"))
+plot.show(
+    plot.images(
+        x_train[few], ["sneaker"] * 8 + ["boot"] * 8, columns=8, title="Eight of each kind"
+    )
+)
 
 # %% [markdown]
 r"""
@@ -144,7 +148,11 @@ UPPER_HALF = slice(0, 14)
 ink = mean_ink(x_train[:2000], UPPER_HALF)  # (2000,)
 kinds = {"sneakers": ink[y_train[:2000] == 0], "ankle boots": ink[y_train[:2000] == 1]}
 plot.show(
-    plot.histogram(kinds, xlabel="mean ink in the upper half (0 to 1)", title="One number for each of 2,000 shoes")
+    plot.histogram(
+        kinds,
+        xlabel="mean ink in the upper half (0 to 1)",
+        title="One number for each of 2,000 shoes",
+    )
 )
 
 # %% [markdown]
@@ -211,7 +219,10 @@ print(f"threshold by eye {by_eye}: {by_hand:.1%}")
 print(f"threshold learned {learned:.3f}: {one_number_learned:.1%}")
 plot.show(
     plot.histogram(
-        kinds, xlabel="mean ink in the upper half (0 to 1)", threshold=learned, title="Where the learned rule cuts"
+        kinds,
+        xlabel="mean ink in the upper half (0 to 1)",
+        threshold=learned,
+        title="Where the learned rule cuts",
     )
 )
 
@@ -251,12 +262,17 @@ def accuracy_after(n, seed):
     return accuracy(neuron.predict(x_test.reshape(len(x_test), -1)), y_test)
 
 
-runs = np.array([[accuracy_after(n, seed) for n in counts] for seed in course_seeds(10)])  # (10, 7)
+runs = np.array(
+    [[accuracy_after(n, seed) for n in counts] for seed in course_seeds(10)]
+)  # (10, 7)
 plot.show(
     plot.lines(
         counts,
         {"neuron on all pixels, 10 draws": runs},
-        reference={"one number, threshold learned": one_number_learned, "one number, threshold by eye": by_hand},
+        reference={
+            "one number, threshold learned": one_number_learned,
+            "one number, threshold by eye": by_hand,
+        },
         log="x",
         xlabel="labelled pictures to learn from",
         ylabel="accuracy on the test pictures",
@@ -265,7 +281,9 @@ plot.show(
 )
 
 # %%
-overtakes = next(n for n, column in zip(counts, runs.T, strict=True) if column.mean() > one_number_learned)
+overtakes = next(
+    n for n, column in zip(counts, runs.T, strict=True) if column.mean() > one_number_learned
+)
 answer = 0 if overtakes < 20 else 1 if overtakes < 300 else 2 if overtakes < 3000 else 3
 reveal("start.how-many", f"on average it overtakes with {overtakes} pictures", answer)
 
@@ -331,7 +349,9 @@ network, and it is allowed to win.
 # %%
 plot.show(
     plot.network(
-        (5, 4, 4, 2), ["pixels", "layer 1", "layer 2", "answers"], title="A small network: every line is a weight"
+        (5, 4, 4, 2),
+        ["pixels", "layer 1", "layer 2", "answers"],
+        title="A small network: every line is a weight",
     )
 )
 
@@ -356,7 +376,13 @@ entry_quiz = {
     ),
     "start.entry-softmax": (
         "All scores of an example grow by 5. Its softmax probabilities ...",
-        ["all grow", "stay the same", "move towards equality", "no longer sum to 1", "I do not know"],
+        [
+            "all grow",
+            "stay the same",
+            "move towards equality",
+            "no longer sum to 1",
+            "I do not know",
+        ],
     ),
     "start.entry-backprop": (
         "Z = X W with X of shape (N, D), and dZ is the gradient of the loss at Z. The gradient at W is ...",
@@ -383,11 +409,19 @@ right_answers = {
     "start.entry-backprop": ("X.T @ dZ", "03 backpropagation"),
     "start.entry-update": ("(probabilities minus truth) / N", "03 backpropagation"),
 }
-gaps = [notebook for question_id, (right, notebook) in right_answers.items() if chosen(question_id) != right]
+gaps = [
+    notebook
+    for question_id, (right, notebook) in right_answers.items()
+    if chosen(question_id) != right
+]
 if all(chosen(question_id) is None for question_id in right_answers):
-    print("You chose nothing, so begin with notebook 01 perceptron. (Or choose above, and run this cell again.)")
+    print(
+        "You chose nothing, so begin with notebook 01 perceptron. (Or choose above, and run this cell again.)"
+    )
 elif gaps:
-    print(f"Begin with notebook {gaps[0]}: its question is the first one that you did not have.")
+    print(
+        f"Begin with notebook {gaps[0]}: its question is the first one that you did not have."
+    )
 else:
     print("You have all four. Skim the exercises of 03 backpropagation, and go on from there.")
 
@@ -422,11 +456,15 @@ By accuracy alone, the program that has learned nothing wins. So before you beli
 
 # %%
 seen = np.r_[np.flatnonzero(y_train == 0)[:8], np.flatnonzero(y_train == 1)[:8]]
-neuron = LogisticRegression(C=1e4, max_iter=2000).fit(x_train[seen].reshape(16, -1), y_train[seen])
+neuron = LogisticRegression(C=1e4, max_iter=2000).fit(
+    x_train[seen].reshape(16, -1), y_train[seen]
+)
 print(
     f"on the 16 pictures it learned from: {accuracy(neuron.predict(x_train[seen].reshape(16, -1)), y_train[seen]):.1%}"
 )
-print(f"on 2,000 new ones:                  {accuracy(neuron.predict(x_test.reshape(len(x_test), -1)), y_test):.1%}")
+print(
+    f"on 2,000 new ones:                  {accuracy(neuron.predict(x_test.reshape(len(x_test), -1)), y_test):.1%}"
+)
 
 # %% [markdown]
 r"""

@@ -52,7 +52,11 @@ def two_species(first, second):
 
 X_iris, y_iris = two_species(SETOSA, VERSICOLOR)
 CM = ("petal length (cm)", "petal width (cm)")
-plot.show(plot.boundary(X_iris, y_iris, names=("setosa", "versicolor"), features=CM, title="Two kinds of iris"))
+plot.show(
+    plot.boundary(
+        X_iris, y_iris, names=("setosa", "versicolor"), features=CM, title="Two kinds of iris"
+    )
+)
 
 # %% [markdown]
 r"""
@@ -87,7 +91,14 @@ def predict(X, w, b):
 w, b = np.array([1.0, 1.0]), -3.0  # "length plus width is at least 3 cm"
 print("accuracy of a neuron set by hand:", accuracy(predict(X_iris, w, b), y_iris))
 plot.show(
-    plot.boundary(X_iris, y_iris, [(w, b)], names=("setosa", "versicolor"), features=CM, title="w = (1, 1), b = -3")
+    plot.boundary(
+        X_iris,
+        y_iris,
+        [(w, b)],
+        names=("setosa", "versicolor"),
+        features=CM,
+        title="w = (1, 1), b = -3",
+    )
 )
 
 # %% [markdown]
@@ -113,7 +124,11 @@ Why does it help? After the change, the product for the same example has grown: 
 ask(
     "perceptron.one-update",
     "The neuron is wrong about one example and is corrected once. Directly afterwards, is it right about that example?",
-    ["always", "not always: one correction may be too small", "never: it takes two corrections"],
+    [
+        "always",
+        "not always: one correction may be too small",
+        "never: it takes two corrections",
+    ],
 )
 
 
@@ -184,7 +199,9 @@ for k, ax in enumerate(axes.flat):
     else:
         ax.remove()
 plot.show(figure)
-print(f"mistakes until every flower is right: {len(neurons)}; weights now {w.round(2)}, bias {b:.0f}")
+print(
+    f"mistakes until every flower is right: {len(neurons)}; weights now {w.round(2)}, bias {b:.0f}"
+)
 
 # %% [markdown]
 r"""
@@ -252,7 +269,9 @@ def two_digits(x, y, first, second):
 
 def nearest_mean(X, y, X_new):
     """-1 or +1, by the closer of the two class means."""
-    to_minus, to_plus = (np.linalg.norm(X_new - X[y == k].mean(axis=0), axis=1) for k in (-1, 1))
+    to_minus, to_plus = (
+        np.linalg.norm(X_new - X[y == k].mean(axis=0), axis=1) for k in (-1, 1)
+    )
     return np.where(to_plus < to_minus, 1, -1)
 
 
@@ -275,8 +294,12 @@ for pair in ((0, 1), (3, 8)):
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4))
-plot.weights(neurons_of[0, 1].w_, (8, 8), labels=("for 1", "for 0"), title="0 against 1", ax=axes[0])
-plot.weights(neurons_of[3, 8].w_, (8, 8), labels=("for 8", "for 3"), title="3 against 8", ax=axes[1])
+plot.weights(
+    neurons_of[0, 1].w_, (8, 8), labels=("for 1", "for 0"), title="0 against 1", ax=axes[0]
+)
+plot.weights(
+    neurons_of[3, 8].w_, (8, 8), labels=("for 8", "for 3"), title="3 against 8", ax=axes[1]
+)
 plot.show(figure)
 
 # %% [markdown]
@@ -294,7 +317,7 @@ Suppose that some line separates the classes. Its **margin** $\gamma$ (gamma) is
 
 
 # %% tags=["exercise"]
-@exercise("perceptron.margin")
+@exercise("separation.margin")
 def margin(X, y, w, b):
     """Distance of the closest example to the boundary; negative if it lies on the wrong side.
 
@@ -344,14 +367,19 @@ def with_ones(X):
 
 def mistake_bound(X, y):
     """(R / gamma)^2 with the widest street that a support vector machine finds."""
-    machine = LinearSVC(C=1e6, loss="hinge", fit_intercept=False, max_iter=1_000_000, random_state=0)
+    machine = LinearSVC(
+        C=1e6, loss="hinge", fit_intercept=False, max_iter=1_000_000, random_state=0
+    )
     u = machine.fit(with_ones(X), y).coef_[0]
     gamma = margin(with_ones(X), y, u, 0.0)
     return (np.linalg.norm(with_ones(X), axis=1).max() / gamma) ** 2
 
 
 problems = {"iris petals": (X_iris, y_iris)}
-problems |= {f"digits {a} and {c}": two_digits(digits.x_train, digits.y_train, a, c) for a, c in ((0, 1), (3, 8))}
+problems |= {
+    f"digits {a} and {c}": two_digits(digits.x_train, digits.y_train, a, c)
+    for a, c in ((0, 1), (3, 8))
+}
 bounds, mistakes = {}, {}
 for name, (X, y) in problems.items():
     bounds[name] = mistake_bound(X, y)
@@ -361,7 +389,9 @@ for name, (X, y) in problems.items():
         neuron = Perceptron(max_epochs=1000).fit(X[order], y[order])
         totals.append(sum(neuron.mistakes_) if neuron.mistakes_[-1] == 0 else np.inf)
     mistakes[name] = np.array(totals)
-    print(f"{name:>14}: bound {bounds[name]:6.0f}, mistakes {min(totals):.0f} to {max(totals):.0f} over 20 orders")
+    print(
+        f"{name:>14}: bound {bounds[name]:6.0f}, mistakes {min(totals):.0f} to {max(totals):.0f} over 20 orders"
+    )
 
 plot.show(
     plot.points(
@@ -388,7 +418,8 @@ reveal(
 claim("perceptron-converges").judge(
     all(mistakes[name].max() <= bounds[name] for name in problems),
     evidence="; ".join(
-        f"{name}: at most {mistakes[name].max():.0f} mistakes, bound {bounds[name]:.0f}" for name in problems
+        f"{name}: at most {mistakes[name].max():.0f} mistakes, bound {bounds[name]:.0f}"
+        for name in problems
     ),
 )
 
@@ -415,11 +446,17 @@ y_xor = np.array([-1, 1, 1, -1])
 trained = []
 for seed in course_seeds(20):
     order = np.random.default_rng(seed).permutation(4)
-    trained.append(accuracy(Perceptron(max_epochs=200).fit(X_xor[order], y_xor[order]).predict(X_xor), y_xor))
+    trained.append(
+        accuracy(
+            Perceptron(max_epochs=200).fit(X_xor[order], y_xor[order]).predict(X_xor), y_xor
+        )
+    )
 random_weights = course_rng(1).normal(size=(100_000, 3))
 random_answers = np.where(with_ones(X_xor) @ random_weights.T >= 0, 1, -1)  # (4, 100000)
 best_of_random = (random_answers == y_xor[:, None]).mean(axis=0).max()
-print(f"best of 20 trained neurons: {max(trained):.0%}, best of 100,000 random ones: {best_of_random:.0%}")
+print(
+    f"best of 20 trained neurons: {max(trained):.0%}, best of 100,000 random ones: {best_of_random:.0%}"
+)
 
 # %% [markdown]
 r"""
@@ -431,7 +468,7 @@ But one neuron can say "at least one", another "not both", and a third can liste
 
 
 # %% tags=["exercise"]
-@exercise("perceptron.xor")
+@exercise("separation.xor")
 def xor(X):
     """Exactly one of the two inputs: +1 or -1 for each row, by three neurons.
 
@@ -448,7 +485,14 @@ def xor(X):
 
 # %%
 plot.show(
-    plot.regions(X_xor, y_xor, xor, names=("no", "yes"), features=("x1", "x2"), title="Three neurons: exactly one")
+    plot.regions(
+        X_xor,
+        y_xor,
+        xor,
+        names=("no", "yes"),
+        features=("x1", "x2"),
+        title="Three neurons: exactly one",
+    )
 )
 claim("one-neuron-no-xor").judge(
     max(*trained, best_of_random) <= 0.75 and accuracy(xor(X_xor), y_xor) == 1.0,
@@ -468,7 +512,11 @@ The other two irises, versicolor and virginica, overlap: some flowers of one kin
 ask(
     "perceptron.overlap",
     "No line separates the two kinds. After many epochs, the number of mistakes in an epoch ...",
-    ["falls to 0 in the end", "settles at the smallest possible number", "never settles: it goes up and down for ever"],
+    [
+        "falls to 0 in the end",
+        "settles at the smallest possible number",
+        "never settles: it goes up and down for ever",
+    ],
 )
 
 # %%
@@ -478,7 +526,9 @@ X_over, y_over = two_species(VERSICOLOR, VIRGINICA)
 def separable(X, y):
     """Whether some line has every example strictly on its right side: a linear programme decides it for certain."""
     rows = -y[:, None] * with_ones(X)  # we look for v with y (x . v) >= 1 for every example
-    result = linprog(np.zeros(rows.shape[1]), A_ub=rows, b_ub=-np.ones(len(y)), bounds=(None, None))
+    result = linprog(
+        np.zeros(rows.shape[1]), A_ub=rows, b_ub=-np.ones(len(y)), bounds=(None, None)
+    )
     return result.status == 0
 
 
@@ -636,7 +686,9 @@ $p$ is a probability. It is the baseline that stands beside every network of thi
 # %%
 zero_one = (y_iris + 1) // 2
 confused = Perceptron(max_epochs=50).fit(X_iris, zero_one)
-print(f"mistakes in the last of 50 epochs: {confused.mistakes_[-1]}, setosas in the data: {np.sum(zero_one == 0)}")
+print(
+    f"mistakes in the last of 50 epochs: {confused.mistakes_[-1]}, setosas in the data: {np.sum(zero_one == 0)}"
+)
 print(f"says +1 to {np.mean(confused.predict(X_iris) == 1):.0%} of all flowers")
 
 # %% [markdown]
@@ -664,7 +716,9 @@ for name, scale in units.items():
     totals = []
     for seed in course_seeds(10):
         order = np.random.default_rng(seed).permutation(len(y_iris))
-        totals.append(sum(Perceptron(max_epochs=5000).fit(X_iris[order] * scale, y_iris[order]).mistakes_))
+        totals.append(
+            sum(Perceptron(max_epochs=5000).fit(X_iris[order] * scale, y_iris[order]).mistakes_)
+        )
     print(f"{name}: {np.mean(totals):.0f} mistakes on average, at most {max(totals)}")
 
 # %% [markdown]

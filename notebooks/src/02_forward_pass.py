@@ -36,7 +36,9 @@ y_train, y_test = fashion.y_train, fashion.y_test
 print("x_train", x_train.shape, x_train.dtype, "y_train", y_train.shape)
 plot.show(
     plot.images(
-        fashion.x_train[:20], [fashion.class_names[k] for k in y_train[:20]], title="Fashion-MNIST, the first 20"
+        fashion.x_train[:20],
+        [fashion.class_names[k] for k in y_train[:20]],
+        title="Fashion-MNIST, the first 20",
     )
 )
 
@@ -86,7 +88,11 @@ Feed the outputs of one layer into the next, and you have a network. The layers 
 
 # %%
 plot.show(
-    plot.network((784, 128, 10), ["pixels", "hidden", "scores"], title="784-128-10 (a few neurons of each layer)")
+    plot.network(
+        (784, 128, 10),
+        ["pixels", "hidden", "scores"],
+        title="784-128-10 (a few neurons of each layer)",
+    )
 )
 
 # %% [markdown]
@@ -142,18 +148,24 @@ def through(layers, X, activation):
 def left_over(layers, activation):
     """Share of the variance that the best single layer, fitted by least squares, cannot imitate on fresh pictures."""
     seen, fresh = (
-        np.hstack([x_test[rows].astype(float), np.ones((3000, 1))]) for rows in (slice(3000), slice(3000, 6000))
+        np.hstack([x_test[rows].astype(float), np.ones((3000, 1))])
+        for rows in (slice(3000), slice(3000, 6000))
     )
     one_layer = np.linalg.lstsq(seen, through(layers, seen[:, :-1], activation), rcond=None)[0]
     target = through(layers, fresh[:, :-1], activation)
-    return ((fresh @ one_layer - target) ** 2).sum() / ((target - target.mean(axis=0)) ** 2).sum()
+    return ((fresh @ one_layer - target) ** 2).sum() / (
+        (target - target.mean(axis=0)) ** 2
+    ).sum()
 
 
 sizes = (784, 256, 256, 256, 256, 10)
 gaps, unexplained = [], []
 for seed in course_seeds(5):
     rng = np.random.default_rng(seed)
-    layers = [(scaled(rng, d, h), 0.1 * rng.normal(size=h)) for d, h in zip(sizes[:-1], sizes[1:], strict=True)]
+    layers = [
+        (scaled(rng, d, h), 0.1 * rng.normal(size=h))
+        for d, h in zip(sizes[:-1], sizes[1:], strict=True)
+    ]
     W_one, b_one = np.eye(784), np.zeros(784)
     for W, b in layers:
         W_one, b_one = W_one @ W, b_one @ W + b  # the product of all layers so far
@@ -190,12 +202,16 @@ activations = {
     "GELU": F.gelu(z),
 }
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8))
-plot.lines(z, activations, xlabel="z", ylabel="activation", markers=False, title="Activations", ax=left)
+plot.lines(
+    z, activations, xlabel="z", ylabel="activation", markers=False, title="Activations", ax=left
+)
 slopes = {name: np.gradient(values, z) for name, values in activations.items()}
 plot.lines(z, slopes, xlabel="z", ylabel="slope", markers=False, title="Their slopes", ax=right)
 plot.show(figure)
 for name, values in activations.items():
-    print(f"{name:>23}: from {values.min():6.2f} to {values.max():5.2f} here; steepest slope {slopes[name].max():.2f}")
+    print(
+        f"{name:>23}: from {values.min():6.2f} to {values.max():5.2f} here; steepest slope {slopes[name].max():.2f}"
+    )
 
 # %% [markdown]
 r"""
@@ -240,7 +256,9 @@ def kinked(x):
 
 def fit_hinges(f, x, H):
     """The best weighted sum of H hinges and a constant, by least squares: values at x."""
-    features = np.hstack([relu_hinges(x, np.linspace(-1, 1, H, endpoint=False)), np.ones((len(x), 1))])  # (N, H + 1)
+    features = np.hstack(
+        [relu_hinges(x, np.linspace(-1, 1, H, endpoint=False)), np.ones((len(x), 1))]
+    )  # (N, H + 1)
     return features @ np.linalg.lstsq(features, f(x), rcond=None)[0]
 
 
@@ -367,7 +385,11 @@ def softmax(z):
 
 # %%
 change = np.abs(softmax(scores + 5) - softmax(scores)).max()
-reveal("loss.softmax-shift", f"largest change of a probability: {change:.0e}", 1 if change < 1e-5 else 0)
+reveal(
+    "loss.softmax-shift",
+    f"largest change of a probability: {change:.0e}",
+    1 if change < 1e-5 else 0,
+)
 
 # %% [markdown]
 r"""
@@ -392,7 +414,9 @@ for row in ([1.0, 2.0], [1000.0, 999.0], [-1000.0, -999.0]):
     z = np.array([row])
     with np.errstate(over="ignore", divide="ignore"):
         naive = np.log(np.exp(z).sum())
-    print(f"scores {row}: as typed {naive}, with the largest taken out {log_sum_exp(z)[0, 0]:.4f}")
+    print(
+        f"scores {row}: as typed {naive}, with the largest taken out {log_sum_exp(z)[0, 0]:.4f}"
+    )
 
 # %% [markdown]
 r"""
@@ -443,7 +467,9 @@ huge = params | {"W2": 20 * params["W2"]}
 first = {
     "last layer zero": cross_entropy(network(zero_head, x_train[:5000]), y_train[:5000]),
     "usual random weights": cross_entropy(network(params, x_train[:5000]), y_train[:5000]),
-    "last layer 20 times too large": cross_entropy(network(huge, x_train[:5000]), y_train[:5000]),
+    "last layer 20 times too large": cross_entropy(
+        network(huge, x_train[:5000]), y_train[:5000]
+    ),
 }
 reveal(
     "loss.initial",
@@ -490,13 +516,19 @@ def steps_to_three_quarters(score_gradient, rate, seed, start=None, labels=y_tra
         dZ = score_gradient(dense(x_train[rows], W, b), labels[rows])  # (64, 10)
         W -= rate * (x_train[rows].T @ dZ)
         b -= rate * dZ.sum(axis=0)
-        if step % CHECK_EVERY == 0 and accuracy(dense(x_test[:2000], W, b).argmax(axis=1), y_test[:2000]) >= 0.75:
+        if (
+            step % CHECK_EVERY == 0
+            and accuracy(dense(x_test[:2000], W, b).argmax(axis=1), y_test[:2000]) >= 0.75
+        ):
             return step, (W, b)
     return limit, (W, b)
 
 
 steps = {
-    name: {rate: [steps_to_three_quarters(grad, rate, seed)[0] for seed in course_seeds(5)] for rate in RATES}
+    name: {
+        rate: [steps_to_three_quarters(grad, rate, seed)[0] for seed in course_seeds(5)]
+        for rate in RATES
+    }
     for name, grad in GRADIENTS.items()
 }
 best = {name: min(RATES, key=lambda rate: np.mean(steps[name][rate])) for name in GRADIENTS}
@@ -508,17 +540,23 @@ for name in GRADIENTS:
 wrong_labels = (y_train + 1) % 10  # every label moved on by one
 from_bad_start = {name: [] for name in GRADIENTS}
 for seed in course_seeds(5):
-    _, misled = steps_to_three_quarters(F.cross_entropy_grad, 0.1, seed, labels=wrong_labels, limit=300)
+    _, misled = steps_to_three_quarters(
+        F.cross_entropy_grad, 0.1, seed, labels=wrong_labels, limit=300
+    )
     for name, grad in GRADIENTS.items():
         from_bad_start[name].append(
-            steps_to_three_quarters(grad, best[name], seed + 50, start=misled, limit=PATIENCE)[0]
+            steps_to_three_quarters(grad, best[name], seed + 50, start=misled, limit=PATIENCE)[
+                0
+            ]
         )
 
 slower = {
-    "same rate 0.1": np.array(steps["squared error"][0.1]) / np.mean(steps["cross-entropy"][0.1]),
+    "same rate 0.1": np.array(steps["squared error"][0.1])
+    / np.mean(steps["cross-entropy"][0.1]),
     "each its best rate": np.array(steps["squared error"][best["squared error"]])
     / np.mean(steps["cross-entropy"][best["cross-entropy"]]),
-    "from a bad start": np.array(from_bad_start["squared error"]) / np.mean(from_bad_start["cross-entropy"]),
+    "from a bad start": np.array(from_bad_start["squared error"])
+    / np.mean(from_bad_start["cross-entropy"]),
 }
 plot.show(
     plot.bars(
@@ -566,8 +604,15 @@ pair_train, pair_test = np.isin(y_train, (T_SHIRT, SHIRT)), np.isin(y_test, (T_S
 X_pair, t_pair = x_train[pair_train], (y_train[pair_train] == SHIRT).astype(int)
 X_new, t_new = x_test[pair_test], (y_test[pair_test] == SHIRT).astype(int)
 
-settings = {"200 pictures, no restraint": (200, 1e4), "12,000 pictures, some restraint": (12_000, 0.1)}
-errors, said, sure_and_right = {name: [] for name in settings}, {name: [] for name in settings}, []
+settings = {
+    "200 pictures, no restraint": (200, 1e4),
+    "12,000 pictures, some restraint": (12_000, 0.1),
+}
+errors, said, sure_and_right = (
+    {name: [] for name in settings},
+    {name: [] for name in settings},
+    [],
+)
 for seed in course_seeds(3):
     rows = np.random.default_rng(seed).permutation(len(X_pair))
     for name, (n, C) in settings.items():
@@ -615,7 +660,9 @@ for _ in range(500):
 trained_scores = dense(x_test, W, b)
 print(f"accuracy {accuracy(trained_scores.argmax(axis=1), y_test):.1%}")
 print(f"loss from the scores          {cross_entropy(trained_scores, y_test):.3f} nats")
-print(f"loss from the probabilities   {cross_entropy(softmax(trained_scores), y_test):.3f} nats (softmax twice)")
+print(
+    f"loss from the probabilities   {cross_entropy(softmax(trained_scores), y_test):.3f} nats (softmax twice)"
+)
 perfect = np.eye(10)[y_test]  # probability 1 for the right class, every time
 print(
     f"  the least that can come out {cross_entropy(perfect, y_test):.3f} nats, for a network that is always right and sure of it"

@@ -33,7 +33,10 @@ from coursekit.settings import course_rng, course_seeds
 from coursekit.train import fit
 
 fashion = datasets.load("fashion_mnist")
-x_train, x_test = datasets.to_float(fashion.x_train), datasets.to_float(fashion.x_test)  # (60000, 784), (10000, 784)
+x_train, x_test = (
+    datasets.to_float(fashion.x_train),
+    datasets.to_float(fashion.x_test),
+)  # (60000, 784), (10000, 784)
 y_train, y_test = fashion.y_train, fashion.y_test
 
 # %% [markdown]
@@ -91,7 +94,9 @@ for seed in course_seeds(5):
 
     exact = softmax(z)[0, 0]  # section 3 shows why
     at = z[0, 0]
-    errors["forward differences"].append([abs((loss_at(at + h) - loss_at(at)) / h - exact) + 1e-17 for h in steps])
+    errors["forward differences"].append(
+        [abs((loss_at(at + h) - loss_at(at)) / h - exact) + 1e-17 for h in steps]
+    )
     errors["central differences"].append(
         [abs((loss_at(at + h) - loss_at(at - h)) / (2 * h) - exact) + 1e-17 for h in steps]
     )
@@ -272,12 +277,16 @@ r"""
 def gradient_check(gradients, seed, dtype=np.float64, h=1e-5):
     """Largest relative error of a gradient function over all weights of a small random network."""
     rng = np.random.default_rng(seed)
-    params = {name: array.astype(dtype) for name, array in mlp.init((6, 8, 4), rng, float).items()}
+    params = {
+        name: array.astype(dtype) for name, array in mlp.init((6, 8, 4), rng, float).items()
+    }
     X, labels = rng.normal(size=(5, 6)).astype(dtype), rng.integers(0, 4, 5)
     _, grads = gradients(params, X, labels)
     worst = 0.0
     for name in params:
-        measured = numerical_gradient(lambda _: cross_entropy(mlp.scores(params, X), labels), params[name], h)
+        measured = numerical_gradient(
+            lambda _: cross_entropy(mlp.scores(params, X), labels), params[name], h
+        )
         worst = max(worst, relative_error(grads[name], measured))
     return worst
 
@@ -328,14 +337,23 @@ pictures for that, the **validation set**; the test set stays closed until the v
 predict(
     "descent.accuracy",
     "784-128-10, eight passes over the training pictures, only NumPy, one processor core. Test accuracy and time?",
-    ["about 70 %, an hour", "about 80 %, ten minutes", "about 87 %, under 20 seconds", "about 99 %, under a second"],
+    [
+        "about 70 %, an hour",
+        "about 80 %, ten minutes",
+        "about 87 %, under 20 seconds",
+        "about 99 %, under a second",
+    ],
 )
 
 # %%
-(x_fit, y_fit), (x_val, y_val) = datasets.split(x_train, y_train, fractions=(55 / 60, 5 / 60), rng=course_rng(0))
+(x_fit, y_fit), (x_val, y_val) = datasets.split(
+    x_train, y_train, fractions=(55 / 60, 5 / 60), rng=course_rng(0)
+)
 
 
-def train(sizes, seed, epochs=8, batch=64, peak_rate=0.15, gradients=network_gradients, progress=False):
+def train(
+    sizes, seed, epochs=8, batch=64, peak_rate=0.15, gradients=network_gradients, progress=False
+):
     """Train a network by SGD with a rate that falls to zero; returns its weights and its history."""
     rng = np.random.default_rng(seed)
     params = mlp.init(sizes, rng)
@@ -360,7 +378,9 @@ network, history = train((784, 128, 10), course_seeds(1)[0], progress=True)
 seconds = time.perf_counter() - start
 network_accuracy = accuracy(mlp.predict(network, x_test), y_test)
 plot.show(history.plot())
-print(f"validation accuracy after each epoch: {', '.join(f'{v:.1%}' for v in history.metrics['accuracy'])}")
+print(
+    f"validation accuracy after each epoch: {', '.join(f'{v:.1%}' for v in history.metrics['accuracy'])}"
+)
 print(f"test accuracy: {network_accuracy:.1%}")
 
 # %% tags=["volatile"]
@@ -388,10 +408,20 @@ for seed in course_seeds(3):
 for seed in course_seeds(3)[1:]:
     weights, _ = train((784, 128, 10), seed)
     results["our loop, 784-128-10"].append(accuracy(mlp.predict(weights, x_test), y_test))
-plot.show(plot.bars(results, ylabel="test accuracy (0 to 1)", percent=True, title="What the hidden layer is worth"))
+plot.show(
+    plot.bars(
+        results,
+        ylabel="test accuracy (0 to 1)",
+        percent=True,
+        title="What the hidden layer is worth",
+    )
+)
 
 # %%
-hidden, linear = np.array(results["our loop, 784-128-10"]), results["scikit-learn's\nlogistic regression"][0]
+hidden, linear = (
+    np.array(results["our loop, 784-128-10"]),
+    results["scikit-learn's\nlogistic regression"][0],
+)
 claim("hidden-layer-beats-logistic").judge(
     hidden.min() > max(linear, *results["our loop, 784-10"]) and hidden.min() > 0.86,
     evidence=f"784-128-10: {hidden.mean():.1%} ({hidden.min():.1%} to {hidden.max():.1%}, 3 seeds); logistic regression {linear:.1%}; "
@@ -405,7 +435,9 @@ Which ones does it get wrong? Rows are the true kinds, columns what the network 
 
 # %%
 said = mlp.predict(network, x_test)
-confusion = np.array([[np.sum((y_test == k) & (said == j)) for j in range(10)] for k in range(10)])
+confusion = np.array(
+    [[np.sum((y_test == k) & (said == j)) for j in range(10)] for k in range(10)]
+)
 plot.show(
     plot.matrix(
         confusion,
@@ -455,7 +487,10 @@ numerical = [2 * n for n in weights]
 plot.show(
     plot.lines(
         weights,
-        {"backpropagation (measured)": np.array(cost), "numerical (two for each weight)": np.array(numerical, float)},
+        {
+            "backpropagation (measured)": np.array(cost),
+            "numerical (two for each weight)": np.array(numerical, float),
+        },
         log="xy",
         xlabel="weights in the network",
         ylabel="cost, in forward passes",
@@ -464,7 +499,8 @@ plot.show(
 )
 reveal(
     "descent.cost",
-    ", ".join(f"{n:,} weights: {c:.1f}" for n, c in zip(weights, cost, strict=True)) + " forward passes",
+    ", ".join(f"{n:,} weights: {c:.1f}" for n, c in zip(weights, cost, strict=True))
+    + " forward passes",
     0 if max(cost) < 8 else 1,
 )
 
@@ -515,7 +551,10 @@ def constant(value):
 
 starts = {"all zero": lambda seed: constant(0.0), "all 0.02": lambda seed: constant(0.02)}
 starts["random"] = lambda seed: mlp.init((784, 128, 10), np.random.default_rng(seed))
-outcome = {name: [train_from(make(seed), seed) for seed in course_seeds(3)] for name, make in starts.items()}
+outcome = {
+    name: [train_from(make(seed), seed) for seed in course_seeds(3)]
+    for name, make in starts.items()
+}
 for name, runs in outcome.items():
     print(
         f"{name:>9}: test accuracy {np.mean([a for a, _ in runs]):.1%}, different hidden neurons {[d for _, d in runs]}"
@@ -524,7 +563,9 @@ for name, runs in outcome.items():
 # %%
 alike = [d for name in ("all zero", "all 0.02") for _, d in outcome[name]]
 reveal(
-    "descent.alike", f"different hidden neurons: {sorted(set(alike))} when started alike", 2 if set(alike) == {1} else 0
+    "descent.alike",
+    f"different hidden neurons: {sorted(set(alike))} when started alike",
+    2 if set(alike) == {1} else 0,
 )
 best_alike = max(a for name in ("all zero", "all 0.02") for a, _ in outcome[name])
 worst_random = min(a for a, _ in outcome["random"])
@@ -603,7 +644,14 @@ for kind, error, loss, share in table:
 
 # %%
 shown = {
-    kind: curves[kind] for kind in ("right", "1/N forgotten", "ReLU ignored", "first layer forgotten", "sign turned")
+    kind: curves[kind]
+    for kind in (
+        "right",
+        "1/N forgotten",
+        "ReLU ignored",
+        "first layer forgotten",
+        "sign turned",
+    )
 }
 axes = plot.lines(
     np.arange(20, 401, 20),
