@@ -29,6 +29,7 @@ def _numerical_cases(rng):
     yield _product, rng.normal(size=4)
     yield _sum_of_cubes, np.array([[0.5]])  # a single number
     yield _sum_of_sines, np.zeros(3)
+    yield _sum_of_cubes, rng.normal(size=(2, 2)), 0.1  # the step is the caller's
 
 
 def _forward_differences(f, x, h=1e-5):
@@ -46,6 +47,27 @@ def _half_missing(f, x, h=1e-5):
 
 def _all_at_once(f, x, h=1e-5):
     return np.full_like(x, (f(x + h) - f(x - h)) / (2 * h))
+
+
+def _all_at_once_one_number(f, x, h=1e-5):
+    return (f(x + h) - f(x - h)) / (2 * h)
+
+
+def _divides_then_multiplies(f, x, h=1e-5):
+    return numerical.numerical_gradient(f, x, h) * (2 * h) / 2 * h
+
+
+def _half_the_way(f, x, h=1e-5):
+    grad = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        moved = x.copy()
+        moved[i] += h
+        grad[i] = (f(moved) - f(x)) / (2 * h)
+    return grad
+
+
+def _own_step(f, x, h=1e-5):
+    return numerical.numerical_gradient(f, x, 1e-5)
 
 
 def _not_restored(f, x, h=1e-5):
@@ -87,6 +109,10 @@ numerical_gradient = register(
             "Step to both sides, then it shrinks like h squared.",
             _half_missing: "Twice too large: from x - h to x + h is a step of 2h, so divide by 2h.",
             _all_at_once: "You moved all numbers of x together, so you measured the *sum* of the gradient. Move one at a time.",
+            _all_at_once_one_number: "You moved all numbers of x together, so you measured the *sum* of the gradient. Move one at a time.",
+            _divides_then_multiplies: "`/ 2 * h` divides by 2 and then *multiplies* by h. Write `/ (2 * h)`.",
+            _half_the_way: "Half of it: going up by h and back by h only returns to x. Go down to x - h.",
+            _own_step: "You use a step of your own. The step is the argument h.",
             _not_restored: "Your numbers are right, but x is not what it was: put every number back after moving it.",
             _downhill: "The sign is turned: above minus below, not below minus above.",
         },
@@ -121,6 +147,14 @@ def _open_at_zero(dA, z):
     return dA * (z >= 0)
 
 
+def _slope_as_whole_numbers(dA, z):
+    return np.where(z > 0, 1, 0)
+
+
+def _relu_again(dA, z):
+    return np.maximum(z, 0)
+
+
 def _untouched(dA, z):
     return dA.copy()
 
@@ -145,6 +179,8 @@ relu = register(
         ],
         misconceptions={
             _mask_only: "This is the slope of the ReLU alone. The chain rule *multiplies* it by the upstream gradient dA.",
+            _slope_as_whole_numbers: "This is the slope of the ReLU alone. The chain rule *multiplies* it by the upstream gradient dA.",
+            _relu_again: "This is the ReLU itself. Its *gradient* is asked: the upstream gradient where z was positive, else 0.",
             _mask_of_gradient: "You let through the positive *gradients*. What decides is whether the input z was positive.",
             _times_z: "You multiplied by relu(z). The slope of the ReLU is 1 where z is positive, not z.",
             _open_at_zero: "Only z = 0 differs. There we take the slope to be 0, as every framework does: `z > 0`.",
@@ -184,6 +220,18 @@ def _no_transpose(X, W, dZ):
     return dZ @ W, X.T @ dZ, dZ.sum(axis=0)
 
 
+def _everything_averaged(X, W, dZ):
+    return dZ @ W.T / len(X), X.T @ dZ / len(X), dZ.mean(axis=0)
+
+
+def _bias_over_neurons(X, W, dZ):
+    return dZ @ W.T, X.T @ dZ, dZ.sum(axis=1)
+
+
+def _bias_of_ones(X, W, dZ):
+    return dZ @ W.T, X.T @ dZ, np.ones(W.shape[1])
+
+
 def _bias_all(X, W, dZ):
     return dZ @ W.T, X.T @ dZ, dZ
 
@@ -214,6 +262,9 @@ dense = register(
             _order_swapped: "dX and dW are in each other's place: return dX, dW, db.",
             _bias_row: "db has shape (1, H). It belongs to b, of shape (H,): sum without keepdims.",
             _no_transpose: "dX needs W transposed: forward goes from D to H, so backward must go from H to D.",
+            _everything_averaged: "You divided by N once more. The loss is a mean, so its 1/N is already inside dZ.",
+            _bias_over_neurons: "You summed over the neurons (axis 1). Each neuron has its own bias: sum over the examples, axis 0.",
+            _bias_of_ones: "1 is the slope of Z with respect to b. The chain rule multiplies it by dZ and adds up over the batch.",
             _bias_all: "db is still one row per example. b is shared by all of them: sum over the batch, axis 0.",
         },
         variants=(_dense_by_einsum,),

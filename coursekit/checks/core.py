@@ -131,7 +131,7 @@ class Exercise:
         known = {wrong: attempt(self, wrong, cases[: len(trial.outcomes)]) for wrong in self.misconceptions}
         for kinds in (True, False):  # first the very same answer, then the same numbers of another kind
             for wrong, tried in known.items():
-                triples = list(zip(trial.outcomes, tried.outcomes, trial.expected, strict=True))
+                triples = list(zip(trial.outcomes, tried.outcomes, trial.expected, strict=False))
                 if tried.fault is not None and Outcome.all_alike(triples, kinds):
                     return self.misconceptions[wrong]
         return None

@@ -35,6 +35,24 @@ def _over_everything(z, labels):
     return _not_averaged(z, labels) / z.size
 
 
+def _all_label_columns(z, labels):
+    grad = F.softmax(z)
+    grad[:, labels] -= 1
+    return grad / len(z)
+
+
+def _over_classes(z, labels):
+    return _not_averaged(z, labels) / z.shape[1]
+
+
+def _softmax_forgotten(z, labels):
+    return (z - F.one_hot(labels, z.shape[1])) / len(z)
+
+
+def _labels_as_amounts(z, labels):
+    return (F.softmax(z) - labels[:, None]) / len(z)
+
+
 def _only_right_class(z, labels):
     return _not_averaged(z, labels) * F.one_hot(labels, z.shape[1]) / len(z)
 
@@ -67,6 +85,11 @@ softmax_cross_entropy = register(
             _probabilities: "These are the probabilities alone. Subtract 1 in the column of the right class.",
             _entropy_uphill: "The sign is turned: truth minus probabilities points downhill. The gradient is probabilities minus truth.",
             _over_everything: "You divided by N times K. The mean runs over examples only.",
+            _all_label_columns: "`dz[:, labels]` takes all label columns in *every* row. Pick one place per row: "
+            "`dz[np.arange(len(z)), labels] -= 1`.",
+            _over_classes: "You divided by the number of classes. The mean runs over the examples: divide by N.",
+            _softmax_forgotten: "The softmax is missing: it is *probabilities* minus truth, not scores minus truth.",
+            _labels_as_amounts: "You subtracted the class number. Labels are names of columns, not amounts: subtract 1 in that column.",
             _only_right_class: "Only the right class has a gradient here. The wrong classes get one too: their scores must fall.",
         },
         variants=(_entropy_by_loop,),
@@ -78,24 +101,40 @@ softmax_cross_entropy = register(
 
 def _network_cases(rng):
     for sizes, n in (((3, 5, 2), 4), ((6, 4, 3), 1), ((4, 4, 4), 5)):
-        params = mlp.init(sizes, rng, float) | {"b1": rng.normal(size=sizes[1])}
+        params = mlp.init(sizes, rng, float) | {"b1": rng.normal(size=sizes[1]), "b2": rng.normal(size=sizes[2])}
         yield params, rng.normal(size=(n, sizes[0])), rng.integers(0, sizes[2], n)
     yield mlp.init((7, 6, 5), rng), rng.normal(size=(8, 7)).astype(np.float32), rng.integers(0, 5, 8)
 
 
-def _backward(params, X, labels, *, mask=True, scale=1.0, through="scores"):
+def _backward(params, X, labels, *, mask="of z", scale=1.0, through="scores", biases=1.0, last_bias=1.0):
     Z = F.dense(X, params["W1"], params["b1"])
     A = F.relu(Z)
-    scores = F.dense(A, params["W2"], params["b2"])
+    scores = F.dense(A, params["W2"], last_bias * params["b2"])
     dS = scale * F.cross_entropy_grad(scores, labels)
     dA, dW2, db2 = F.dense_backward(A if through == "scores" else Z, params["W2"], dS)
-    dZ = F.relu_backward(dA, Z) if mask else dA
+    dZ = {"of z": F.relu_backward(dA, Z), "of the gradient": dA * (dA > 0), "none": dA}[mask]
     _, dW1, db1 = F.dense_backward(X, params["W1"], dZ)
-    return F.cross_entropy(scores, labels), {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
+    return F.cross_entropy(scores, labels), {"W1": dW1, "b1": biases * db1, "W2": dW2, "b2": biases * db2}
 
 
 def _without_mask(params, X, labels):
-    return _backward(params, X, labels, mask=False)
+    return _backward(params, X, labels, mask="none")
+
+
+def _mask_of_the_gradient(params, X, labels):
+    return _backward(params, X, labels, mask="of the gradient")
+
+
+def _biases_averaged(params, X, labels):
+    return _backward(params, X, labels, biases=1 / len(X))
+
+
+def _divided_twice(params, X, labels):
+    return _backward(params, X, labels, scale=1 / len(X))
+
+
+def _no_last_bias(params, X, labels):
+    return _backward(params, X, labels, last_bias=0.0)
 
 
 def _of_the_sum(params, X, labels):
@@ -147,6 +186,10 @@ network = register(
         ],
         misconceptions={
             _without_mask: "The gradient went past the ReLU as if it were not there: W2 is right, W1 is not. Send dA through relu_backward.",
+            _mask_of_the_gradient: "You let through where the *gradient* is positive. What counts is where Z was positive: relu_backward(dA, Z).",
+            _biases_averaged: "The biases' gradients are means here. Influences add up: sum over the batch; the 1/N is already at the scores.",
+            _divided_twice: "You divided by N twice. Do it once, at the scores.",
+            _no_last_bias: "b2 is missing in your forward pass: scores = dense(A, W2, b2).",
             _of_the_sum: "This is the gradient of the *summed* loss: N times too large. Divide by N once, at the scores.",
             _network_uphill: "All signs are turned. Start from probabilities minus truth.",
             _before_relu: "dW2 was computed from Z. The second layer's input was A = relu(Z): use what really went in.",
@@ -173,6 +216,7 @@ def _use_step(obj, params, grads, lr):
     obj(params, grads, lr)
     return {
         "weights after the step": dict(arrays),
+        "what is in params after the step": dict(params),
         "whether params still holds the same arrays": all(params[k] is arrays[k] for k in arrays),
         "gradients afterwards": dict(grads),
     }
@@ -195,6 +239,11 @@ def _step_on_new_arrays(params, grads, lr):
 def _step_rebinds(params, grads, lr):
     for k in params:
         params[k] = params[k] - lr * grads[k]
+
+
+def _step_mistyped(params, grads, lr):
+    for k in params:
+        params[k] = -lr * grads[k]
 
 
 def _step_first_only(params, grads, lr):
@@ -231,6 +280,7 @@ sgd_step = register(
             "Change them in place with `-=`.",
             _step_rebinds: "`params[k] = params[k] - ...` puts a *new* array into the dict; whoever holds the old one sees no change. "
             "Use `params[k] -= ...`.",
+            _step_mistyped: "`= -` is not `-=`: you replaced every weight by minus its step. Write `params[k] -= lr * grads[k]`.",
             _step_first_only: "Only the first weight array moved. Go through all of them.",
         },
         variants=(_step_with_slices,),

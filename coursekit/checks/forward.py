@@ -76,14 +76,10 @@ dense = register(
 
 
 def _count_cases(rng):
-    yield (784, 128, 10)
-    yield (3, 1)
+    yield ((784, 128, 10),)
+    yield ((3, 1),)
     for depth in (3, 4, 6):
-        yield tuple(int(s) for s in rng.integers(1, 300, depth))
-
-
-def _use_count(obj, *sizes):
-    return obj(sizes)
+        yield (tuple(int(s) for s in rng.integers(1, 300, depth)),)
 
 
 def _count_without_biases(sizes):
@@ -96,6 +92,18 @@ def _count_input_biases(sizes):
 
 def _count_neurons(sizes):
     return sum(sizes[1:])
+
+
+def _count_one_bias_a_layer(sizes):
+    return sum(d * h + 1 for d, h in zip(sizes[:-1], sizes[1:], strict=True))
+
+
+def _count_biases_of_inputs(sizes):
+    return sum(d * h + d for d, h in zip(sizes[:-1], sizes[1:], strict=True))
+
+
+def _count_without_last(sizes):
+    return sum(d * h + h for d, h in zip(sizes[:-2], sizes[1:-1], strict=True))
 
 
 def _count_product(sizes):
@@ -122,7 +130,6 @@ parameter_count = register(
         notebook="forward_pass",
         reference=mlp.parameter_count,
         cases=_count_cases,
-        call=_use_count,
         difficulty=1,
         minutes=4,
         points=1,
@@ -135,6 +142,9 @@ parameter_count = register(
             _count_without_biases: "You counted the weights, not the biases: every neuron has one bias more.",
             _count_input_biases: "You gave the *inputs* biases too. They are numbers that come in, not neurons.",
             _count_neurons: "You counted neurons (that is, biases). Each neuron also has a weight for every one of its inputs.",
+            _count_one_bias_a_layer: "You counted one bias per layer. Every *neuron* has its own: h of them.",
+            _count_biases_of_inputs: "You gave every layer as many biases as it has inputs. Biases belong to its neurons: h, not d.",
+            _count_without_last: "The last layer is missing. With L sizes there are L - 1 layers.",
             _count_product: "You multiplied all sizes. Each layer only connects *neighbouring* sizes: add the layers up.",
             _count_first_and_last: "You connected the input straight to the output. The hidden layers in between have weights as well.",
         },
@@ -164,6 +174,18 @@ def _hinges_to_the_left(x, knots):
 
 def _hinges_not_cut(x, knots):
     return x[:, None] - knots[None, :]
+
+
+def _hinges_no_axis(x, knots):
+    return np.maximum(x - knots, 0)
+
+
+def _larger_of_both(x, knots):
+    return np.maximum(x[:, None], knots[None, :])
+
+
+def _hinges_two_sided(x, knots):
+    return np.abs(x[:, None] - knots[None, :])
 
 
 def _steps(x, knots):
@@ -199,6 +221,10 @@ relu_hinges = register(
             _hinges_transposed: "Your table is transposed: one row per point, one column per knot, shape (N, H).",
             _hinges_to_the_left: "Your hinges rise to the *left* of their knots. Hinge k is 0 up to its knot and rises after it: x - knot.",
             _hinges_not_cut: "These are straight lines. The ReLU sets everything below 0 to 0.",
+            _hinges_no_axis: "`x - knots` pairs the first point with the first knot, and so on. Every point must meet *every* knot: "
+            "give x a second axis, `x[:, None]`.",
+            _larger_of_both: "This is the larger of x and the knot. A hinge is the larger of x - knot and 0.",
+            _hinges_two_sided: "Your hinges rise on both sides of the knot. Left of it they must be 0.",
             _steps: "These are steps, 0 or 1. A hinge *rises* after its knot, with slope 1.",
             _shifted_after: "You applied ReLU to x and then subtracted the knot. Subtract first, then cut at 0.",
         },
@@ -211,7 +237,8 @@ relu_hinges = register(
 
 def _network_cases(rng):
     for sizes, n in (((3, 5, 2), 4), ((6, 4, 3), 1), ((4, 4, 4), 5)):
-        yield mlp.init(sizes, rng, float) | {"b1": rng.normal(size=sizes[1])}, rng.normal(size=(n, sizes[0]))
+        biases = {"b1": rng.normal(size=sizes[1]), "b2": rng.normal(size=sizes[2])}
+        yield mlp.init(sizes, rng, float) | biases, rng.normal(size=(n, sizes[0]))
     yield mlp.init((5, 8, 3), rng), rng.normal(size=(7, 5)).astype(np.float32)
     yield mlp.init((2, 3, 2), rng, float), np.zeros((2, 2))
 
@@ -230,6 +257,22 @@ def _network_probabilities(params, X):
 
 def _network_relu_first(params, X):
     return (F.relu(X) @ params["W1"] + params["b1"]) @ params["W2"] + params["b2"]
+
+
+def _network_no_last_bias(params, X):
+    return F.relu(X @ params["W1"] + params["b1"]) @ params["W2"]
+
+
+def _network_no_biases(params, X):
+    return F.relu(X @ params["W1"]) @ params["W2"]
+
+
+def _network_relu_before_bias(params, X):
+    return (F.relu(X @ params["W1"]) + params["b1"]) @ params["W2"] + params["b2"]
+
+
+def _network_relu_at_the_end(params, X):
+    return F.relu(_network_linear(params, X))
 
 
 def _network_hidden(params, X):
@@ -261,6 +304,10 @@ network = register(
             _network_relu_everywhere: "You applied the ReLU to the scores as well. The last layer stays linear: scores may be negative.",
             _network_probabilities: "These are probabilities. Return the scores: the loss applies softmax itself.",
             _network_relu_first: "The ReLU is in the wrong place: it belongs between the layers, not before the first one.",
+            _network_no_last_bias: "You left out b2, the bias of the second layer.",
+            _network_no_biases: "You left out the biases b1 and b2.",
+            _network_relu_before_bias: "The bias of the first layer comes after your ReLU. It belongs to the weighted sum, before it.",
+            _network_relu_at_the_end: "The ReLU is in the wrong place: it belongs between the layers, not at the end.",
             _network_hidden: "This is the hidden layer. The second dense layer is still to come.",
         },
         variants=(_network_by_matmul,),
