@@ -41,7 +41,7 @@ These are the only keys you need for now:
 | `Esc`, then `A` or `B` | a new cell above or below |
 | `Ctrl` + `Z` (on a Mac `Cmd` + `Z`) | undo what you typed |
 | `Tab` | complete a name; `Shift` + `Tab` shows what a function expects |
-| `name??` in a cell | the source of any function: nothing in this course is hidden |
+| `name??` in a cell | the source of any function of this course: nothing is hidden |
 
 The cells share one memory: what a cell defines is there for all cells that you run *later*. If something looks odd, choose **Kernel > Restart Kernel and Run
 All Cells**; the notebook then runs from top to bottom as if for the first time.
@@ -69,7 +69,7 @@ Say a program answered `predicted`, and the truth is `labels`. Both are arrays o
 1. **Run the cell as it is.** The panel says *to do*. Unfold its hints if you like. Nothing is broken: until you have an answer, the course's own version
    stands in, so every later cell works.
 2. **Give a wrong answer on purpose.** Replace the line `raise NotImplementedError` by `return np.sum(predicted == labels)` and run the cell again. The panel
-   says *not yet*, and since this is a mistake that many people make, it knows its name.
+   says *not yet*, and since this is a mistake that many people make, it knows its name. (The course's version still stands in.)
 3. **Now the right one.** The panel says *passed*, and from here on the notebook runs on *your* function.
 """
 
@@ -106,7 +106,7 @@ SNEAKER, BOOT = 7, 9
 
 
 def two_kinds(images, labels):
-    """The sneakers (label 0) and ankle boots (label 1), with brightness from 0 to 1."""
+    """The sneakers (label 0) and ankle boots (label 1), with ink from 0 (blank) to 1 (darkest)."""
     keep = np.isin(labels, (SNEAKER, BOOT))
     return images[keep] / 255.0, (labels[keep] == BOOT).astype(int)
 
@@ -124,15 +124,14 @@ plot.show(
 
 # %% [markdown]
 r"""
-How do *you* tell them apart? A boot reaches higher up the leg. So in the **upper half** of the picture, rows 0 to 13, a boot has more ink (dark print: pixel values
-near 1) than a sneaker. That is a thought a person had, put into one number per picture. Such a number is called a **feature**.
+How do *you* tell them apart? A boot reaches higher up the leg. So in the **upper half** of the picture, rows 0 to 13, a boot has more *ink* than a sneaker. (In these arrays 0 is blank paper and 1 is the darkest ink.) That is a thought a person had, put into one number per picture. Such a number is called a **feature**.
 """
 
 
 # %% tags=["exercise"]
 @exercise("start.mean_ink")
 def mean_ink(images, rows):
-    """Mean brightness of some rows of each picture.
+    """Mean ink of some rows of each picture.
 
     images : array, shape (N, H, W): N pictures of H rows and W columns.
     rows : a slice, for example slice(0, 14) for the rows 0 to 13.
@@ -145,7 +144,7 @@ def mean_ink(images, rows):
 
 # %%
 UPPER_HALF = slice(0, 14)
-ink = mean_ink(x_train[:2000], UPPER_HALF)  # (2000,)
+ink = mean_ink(x_train[:2000], UPPER_HALF)  # (2000,), enough to see the shape of the heaps
 kinds = {"sneakers": ink[y_train[:2000] == 0], "ankle boots": ink[y_train[:2000] == 1]}
 plot.show(
     plot.histogram(
@@ -158,7 +157,7 @@ plot.show(
 # %% [markdown]
 r"""
 The two heaps overlap, but most boots lie to the right of most sneakers. So draw a line somewhere and say: *above it, boot*. The place of that line is the
-**threshold**. Write the rule; then we choose the threshold by eye.
+**threshold**. Write the rule; then choose the threshold by eye, on the pictures that the heaps are made of.
 """
 
 
@@ -175,15 +174,24 @@ def threshold_rule(feature, threshold):
 
 
 # %%
-by_eye = 0.2  # change it, and run the cell again: how good can you get?
+by_eye = 0.2  # a first guess. Change it, and run the cell again: how good can you get?
+right = accuracy(threshold_rule(ink, by_eye), y_train[:2000])
+print(f"threshold {by_eye} by eye: {right:.1%} of these 2,000 pictures are right")
+
+# %% [markdown]
+r"""
+Done choosing? Then, and only then, look at pictures that played no part in it:
+"""
+
+# %%
 test_ink = mean_ink(x_test, UPPER_HALF)
 by_hand = accuracy(threshold_rule(test_ink, by_eye), y_test)
 print(f"threshold {by_eye} by eye: {by_hand:.1%} of the test pictures are right")
 
 # %% [markdown]
 r"""
-Notice which pictures were counted: the **test** pictures, which played no part in choosing the rule. A rule that is good only on the examples it was made from
-has learned nothing that you can use. Keeping the two apart is the most important habit of this whole field.
+The **test** pictures are there for this one purpose. A rule that is good only on the examples it was made from has learned nothing that you can use, and if you go back now and choose again until the test number looks best, the test pictures have become part of the choosing, and their number means
+nothing any more. Keeping the two apart is the most important habit of this whole field.
 """
 
 # %% [markdown]
@@ -191,8 +199,8 @@ r"""
 ## 4. The same rule, learned
 
 Choosing a threshold by eye is tedious, and with a thousand thresholds nobody could do it. So let the computer do what you just did: *try* thresholds, *count the mistakes*
-on examples whose answer is known, *keep the best*. This is learning in its smallest form. Everything that follows in this course, up to the largest language models, is
-a cleverer version of these three steps.
+on examples whose answer is known, *keep the best*. This is learning in its smallest form. What follows in this course, up to the largest language models, replaces
+the blind trying by something cleverer; measuring on known answers, and changing the numbers of the rule accordingly, stays.
 """
 
 
@@ -228,21 +236,21 @@ plot.show(
 
 # %% [markdown]
 r"""
-The learned threshold is better than a rough guess, but it cannot do magic: whatever the threshold, the heaps overlap. What limits the rule now is the *feature*, and that
+The learned threshold is about as good as this rule can be (did you find a better one by eye?), but it cannot do magic: whatever the threshold, the heaps overlap. What limits the rule now is the *feature*, and that
 was still made by hand. The step that gave this field its name is to let the machine find the features as well.
 
 Here is the smallest version of that: instead of one number, give the machine **all 784 pixels**, and let it learn how much each one speaks for a boot. That is one artificial
 **neuron**: a weighted sum with 784 learned weights. You will build it yourself in notebook 01; for now we borrow a finished one from the library scikit-learn, where it is called
 `LogisticRegression`.
 
-It has 784 weights to learn instead of one threshold. How many labelled pictures will it take to overtake the rule with one number made by hand? **Choose before you run on**:
+It has 784 weights and a bias to learn instead of one threshold. How many labelled pictures will it take to overtake the rule whose feature was made by hand? (That rule's threshold was learned from 2,000 pictures, so it is the best of its kind.) **Choose before you run on**:
 a prediction that turns out wrong is the best teacher there is, but only if you made it.
 """
 
 # %%
 predict(
     "start.how-many",
-    "How many labelled pictures does the neuron need until it is better than the rule above?",
+    "How many labelled pictures until the neuron is better, on average, than the hand-made feature with its learned threshold?",
     ["fewer than 20", "about 100", "about 1,000", "more than 5,000"],
 )
 
@@ -300,7 +308,7 @@ sixteen = runs[:, counts.index(16)]
 claim("learning-needs-thousands").judge(
     sixteen.min() > one_number_learned,
     evidence=f"with 16 pictures the neuron reaches {sixteen.mean():.1%} (worst of 10 draws {sixteen.min():.1%}), "
-    f"the rule made by hand {one_number_learned:.1%}",
+    f"the hand-made feature, with a threshold learned from 2,000 pictures, {one_number_learned:.1%}",
 )
 
 # %% [markdown]
@@ -334,11 +342,11 @@ r"""
 | **data** | shoes with their labels | clothes, prose, weather, tables |
 | **model** | a threshold; a neuron with 784 weights | layers of neurons: networks with millions of weights |
 | **prediction** | boot or sneaker | a probability for each class, the next word, a whole picture |
-| **loss** | number of mistakes | cross-entropy, squared error: smooth, so that it has a slope |
-| **gradient** | none: we tried every threshold | the slope of the loss for every weight at once (notebook 03) |
+| **loss** | number of mistakes (the borrowed neuron already used a smooth one) | cross-entropy, squared error: smooth, so that it has a slope |
+| **gradient** | none for the threshold: we tried every one | the slope of the loss for every weight at once (notebook 03) |
 | **optimiser** | keep the best that was tried | follow the slope downhill, in many small steps (notebook 05) |
 
-A neuron takes numbers in, weighs them, adds them up, and passes the sum on. A **layer** is many neurons side by side. A **network** is layers one after the other, each working with what the one before has
+A neuron takes numbers in, weighs them, adds them up, and passes the sum through a simple curve or step. A **layer** is many neurons side by side. A **network** is layers one after the other, each working with what the one before has
 made of the picture. It is called **deep** when there are several. **Deep learning** is: choose such a network, measure how wrong it is on examples, and turn every weight a little in the direction that
 makes it less wrong; repeat.
 
@@ -371,8 +379,14 @@ The notebooks are best read in order, but you may know some of this already. Ans
 # %%
 entry_quiz = {
     "start.entry-neuron": (
-        "Which of these can a single neuron with a step NOT compute?",
-        ["x1 and x2", "x1 or x2", "exactly one of x1 and x2", "not x1", "I do not know"],
+        "Which of these can a single neuron with a step NOT compute, for inputs 0 and 1?",
+        [
+            "at least one is 1",
+            "exactly one is 1",
+            "both are 1",
+            "at most one is 1",
+            "I do not know",
+        ],
     ),
     "start.entry-softmax": (
         "All scores of an example grow by 5. Its softmax probabilities ...",
@@ -404,7 +418,7 @@ for question_id, (question, options) in entry_quiz.items():
 
 # %%
 right_answers = {
-    "start.entry-neuron": ("exactly one of x1 and x2", "01 perceptron"),
+    "start.entry-neuron": ("exactly one is 1", "01 perceptron"),
     "start.entry-softmax": ("stay the same", "02 forward pass"),
     "start.entry-backprop": ("X.T @ dZ", "03 backpropagation"),
     "start.entry-update": ("(probabilities minus truth) / N", "03 backpropagation"),
@@ -451,20 +465,27 @@ print(
 r"""
 By accuracy alone, the program that has learned nothing wins. So before you believe an accuracy, ask how often the most frequent class occurs: that is the number to beat.
 
-**Testing on the examples that were learned.** With 16 pictures and 784 weights, a neuron gets every picture right that it has seen. The test pictures tell another story:
+**Testing on the examples that were learned.** With 16 pictures and 784 weights, a neuron gets every picture right that it has seen. And if the labels are nonsense, drawn by tossing a coin, so that there is nothing at all to learn?
 """
 
 # %%
 seen = np.r_[np.flatnonzero(y_train == 0)[:8], np.flatnonzero(y_train == 1)[:8]]
-neuron = LogisticRegression(C=1e4, max_iter=2000).fit(
-    x_train[seen].reshape(16, -1), y_train[seen]
-)
-print(
-    f"on the 16 pictures it learned from: {accuracy(neuron.predict(x_train[seen].reshape(16, -1)), y_train[seen]):.1%}"
-)
-print(
-    f"on 2,000 new ones:                  {accuracy(neuron.predict(x_test.reshape(len(x_test), -1)), y_test):.1%}"
-)
+coin = rng.integers(0, 2, len(seen))  # labels without any meaning
+for name, labels, new_labels in (
+    ("true labels", y_train[seen], y_test),
+    ("tossed labels", coin, rng.integers(0, 2, len(y_test))),
+):
+    neuron = LogisticRegression(C=1e4, max_iter=2000).fit(x_train[seen].reshape(16, -1), labels)
+    on_seen = accuracy(neuron.predict(x_train[seen].reshape(16, -1)), labels)
+    on_new = accuracy(neuron.predict(x_test.reshape(len(x_test), -1)), new_labels)
+    print(
+        f"{name:>13}: {on_seen:.1%} of the 16 pictures it learned from, {on_new:.1%} of new ones"
+    )
+
+# %% [markdown]
+r"""
+On its own 16 pictures you cannot tell the neuron that has learned something from the one that has learned noise by heart. On new pictures you can.
+"""
 
 # %% [markdown]
 r"""
@@ -478,7 +499,7 @@ r"""
 ## 8. Your progress
 
 What you try and pass is written down in your own folder, in `.coursekit/`, and nowhere else. The card below counts it for each notebook, and names what to look at again: an exercise that took you several
-tries comes back after a day, after three, after a week. That spacing is the most dependable thing that the research on learning has found (Cepeda et al., 2006).
+tries comes back after a day, after three, after a week. Such spacing is one of the best supported findings of the research on learning (Cepeda et al., 2006).
 """
 
 # %% tags=["volatile"]
@@ -573,6 +594,6 @@ why people stopped making features by hand.
 
 **Sources.**
 H. Xiao, K. Rasul and R. Vollgraf (2017), *Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms*.
-A. Samuel (1959), *Some studies in machine learning using the game of checkers*: where the word comes from.
+A. Samuel (1959), *Some studies in machine learning using the game of checkers*: where the term *machine learning* comes from.
 N. Cepeda, H. Pashler, E. Vul, J. Wixted and D. Rohrer (2006), *Distributed practice in verbal recall tasks*: why the review is spaced.
 """

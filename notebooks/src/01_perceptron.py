@@ -60,15 +60,17 @@ plot.show(
 
 # %% [markdown]
 r"""
-An artificial **neuron** (McCulloch and Pitts, 1943) takes some numbers $x_1, \dots, x_D$, multiplies each by a **weight** $w_1, \dots, w_D$, adds everything up, and adds one more number, the **bias** $b$:
+An artificial **neuron** (the idea goes back to McCulloch and Pitts, 1943; adjustable weights came with Rosenblatt) takes some numbers $x_1, \dots, x_D$, multiplies each by a **weight** $w_1, \dots, w_D$, adds everything up, and adds one more number, the **bias** $b$:
 
 $$z = w_1 x_1 + w_2 x_2 + \dots + w_D x_D + b = \mathbf{w} \cdot \mathbf{x} + b$$
+
+A bold letter is a list of numbers: $\mathbf{x}$ is one flower, $\mathbf{w}$ the weights. The dot between them is short for "multiply number by number and add up"; NumPy writes it `w @ x`.
 
 Here $D = 2$. The letter $D$ always counts the features in this course, $N$ the examples. If the weighted sum $z$ is at least 0 the neuron says **+1**, otherwise **-1**; this jump is called the **step**.
 
 - A positive weight means "the more of this, the more I lean to +1". A negative weight means the opposite; a weight of 0 ignores the feature.
 - The bias is how much the neuron leans to +1 before it has seen anything.
-- All points with $z = 0$ form a straight line (in three dimensions a plane, beyond that a *hyperplane*): the **decision boundary**. The weights are an arrow that stands at right angles on it and points to the +1 side.
+- All points with $z = 0$ form a straight line (in three dimensions a plane, beyond that a *hyperplane*): the **decision boundary**. The weights, drawn as an arrow, stand at right angles on it and point to the +1 side. (In the picture below the angle looks different only because its two axes have different scales.)
 
 We will keep all N examples as the rows of a table $X$ with N rows and D columns; then `X @ w + b` gives all N weighted sums at once.
 """
@@ -103,19 +105,26 @@ plot.show(
 
 # %% [markdown]
 r"""
-Play with the three numbers and run the cell again. Which one turns the line, which one shifts it?
+Play with the three numbers and run the cell again: what does each of them do to the line?
+
+<details><summary>What you should find</summary>
+
+Changing one of the two weights turns the line. Changing the bias shifts it without turning. Multiplying all three by the same positive number does nothing at all.
+
+</details>
 
 ## 2. Learning from mistakes
 
-In 1958 Frank Rosenblatt found a rule that sets the weights without anybody choosing them. Show the neuron one example $\mathbf{x}$ with its label $y$ (+1 or -1).
+Around 1960 Frank Rosenblatt found a rule that sets the weights without anybody choosing them. Show the neuron one example $\mathbf{x}$ with its label $y$ (+1 or -1).
 
 - If the neuron is right, **change nothing**.
 - If it is wrong, move the weights so that next time the weighted sum leans more to $y$:
 
 $$\mathbf{w} \leftarrow \mathbf{w} + y\,\mathbf{x}, \qquad b \leftarrow b + y$$
 
-When is it wrong? The label $y$ and the weighted sum $z$ should have the same sign, and two numbers have the same sign when their product is positive. So a mistake is $y\,z \le 0$. (We count 0 as a mistake
-too, so that something happens when we start from zero weights.)
+(The arrow $\leftarrow$ means "becomes".)
+
+When is it wrong? The label $y$ and the weighted sum $z$ should have the same sign, and two numbers have the same sign when their product is positive. So a mistake is $y\,z \le 0$. (A weighted sum of exactly 0 counts as a mistake for *both* labels, although the neuron then answers +1: otherwise nothing would ever happen when we start from zero weights.)
 
 Why does it help? After the change, the product for the same example has grown: $y\,z$ becomes $y\,z + \|\mathbf{x}\|^2 + 1$, because $y^2 = 1$. ($\|\mathbf{x}\|$ is the length of the arrow $\mathbf{x}$.)
 """
@@ -126,8 +135,8 @@ ask(
     "The neuron is wrong about one example and is corrected once. Directly afterwards, is it right about that example?",
     [
         "always",
-        "not always: one correction may be too small",
-        "never: it takes two corrections",
+        "sometimes",
+        "never",
     ],
 )
 
@@ -138,7 +147,8 @@ def update(w, b, x, y):
     """Rosenblatt's rule for one example.
 
     w : array, shape (D,). b : a number. x : array, shape (D,). y : -1 or +1.
-    Returns w and b after the correction, or as they were if the example is right. A weighted sum of 0 counts as wrong.
+    Returns w and b after the correction, or as they were if the example is right.
+    A weighted sum of 0 counts as wrong. Correct once, even if that is not enough.
     Do not change the array w that you were given: make a new one.
     """
     ### BEGIN SOLUTION
@@ -166,7 +176,7 @@ reveal(
 # %% [markdown]
 r"""
 Now watch the boundary. We start from zero weights, where there is no line at all, and go through the flowers in random order. Each panel is the moment after one mistake; the ring marks the flower that
-was wrong, a grey line is the boundary before. The plane has the colour of the neuron's answer: while it is all one colour, the neuron says the same to every flower.
+was wrong, a grey line is the boundary before. The last panel shows where it ends. The plane has the colour of the neuron's answer: while it is all one colour, the neuron says the same to every flower.
 """
 
 # %%
@@ -180,24 +190,23 @@ for i in np.tile(order, 20):
         mistaken.append(i)
     w, b = new_w, new_b
 
-shown = min(6, len(neurons))
+shown = sorted({*range(min(5, len(neurons))), len(neurons) - 1})  # the first five, and the last
 figure, axes = plt.subplots(2, 3, figsize=(9.6, 6), sharex=True, sharey=True)
-for k, ax in enumerate(axes.flat):
-    if k < shown:
-        plot.boundary(
-            X_iris,
-            y_iris,
-            neurons[max(0, k - 1) : k + 1],
-            names=("setosa", "versicolor"),
-            features=CM,
-            highlight=mistaken[k],
-            title=f"after mistake {k + 1} of {len(neurons)}",
-            legend=k == 0,
-            ax=ax,
-        )
-        ax.label_outer()
-    else:
-        ax.remove()
+for k, ax in zip(shown, axes.flat, strict=False):
+    plot.boundary(
+        X_iris,
+        y_iris,
+        neurons[max(0, k - 1) : k + 1],
+        names=("setosa", "versicolor"),
+        features=CM,
+        highlight=mistaken[k],
+        title=f"after mistake {k + 1} of {len(neurons)}",
+        legend=k == 0,
+        ax=ax,
+    )
+    ax.label_outer()
+for ax in axes.flat[len(shown) :]:
+    ax.remove()
 plot.show(figure)
 print(
     f"mistakes until every flower is right: {len(neurons)}; weights now {w.round(2)}, bias {b:.0f}"
@@ -205,7 +214,7 @@ print(
 
 # %% [markdown]
 r"""
-The corrections are rough: a single flower can throw the line right across the plane. And yet, after a handful of mistakes, no flower is wrong any more, and then nothing changes ever again.
+The corrections are rough: a single flower can throw the line right across the plane, or out of the picture. And yet, after a handful of mistakes, no flower is wrong any more, and then nothing changes ever again.
 
 ## 3. The whole neuron
 
@@ -222,14 +231,18 @@ underscore. So your class will fit into any tool that knows scikit-learn.
 class Perceptron:
     """A neuron that learns by Rosenblatt's rule.
 
-    After fit: w_ (array, shape (D,)), b_ (a number), mistakes_ (a list: how many mistakes in each epoch).
+    After fit: w_ (array, shape (D,)), b_ (a number),
+    mistakes_ (a list: how many mistakes in each epoch).
     """
 
     def __init__(self, max_epochs=100):
         self.max_epochs = max_epochs
 
     def fit(self, X, y):
-        """Learn from X, shape (N, D), and y, shape (N,), in the given order. Start from zeros. Returns self."""
+        """Learn from X, shape (N, D), and y, shape (N,), in the given order.
+
+        Starts from zeros every time it is called. Returns self.
+        """
         ### BEGIN SOLUTION
         self.w_, self.b_, self.mistakes_ = np.zeros(X.shape[1]), 0.0, []
         for _ in range(self.max_epochs):
@@ -253,7 +266,7 @@ class Perceptron:
 
 # %% [markdown]
 r"""
-Two petals make a plane that one can draw. Nothing in the rule needs that. Here are handwritten digits, 8 by 8 pixels, so $D = 64$: first 0 against 1, then the hard pair, 3 against 8. We learn from one part and test on
+Two measurements make a plane that one can draw. Nothing in the rule needs that. Here are handwritten digits, 8 by 8 pixels, so $D = 64$: first 0 against 1, then the hard pair, 3 against 8. We learn from one part and test on
 the other, beside two classical methods that need no training loop: the **nearest mean** (which average digit is closer?) and the **nearest neighbour** (which single example is closest?).
 """
 
@@ -307,12 +320,14 @@ r"""
 The weights can be looked at, since each belongs to a pixel. For 0 against 1 the answer is in the middle: ink there speaks for a 1, ink on the ring around it for a 0. For 3 against 8 the strongest votes are on the left,
 where an 8 closes its loops and a 3 stays open. Nobody told it so.
 
+And look at the table once more: the nearest neighbour, which learns nothing and only compares, is at least as good as the neuron on both pairs. Digits of one kind look much alike, and with so few test pictures a difference of one or two of them means little.
+
 ## 4. How many mistakes?
 
 Is there a limit to how often the neuron can be wrong before it is done? There is, and it is one of the most beautiful results of the field, because it does not depend on how many examples there are, nor on how many
 features.
 
-Suppose that some line separates the classes. Its **margin** $\gamma$ (gamma) is the distance from the line to the closest example: how wide the street is on which no example lies.
+Suppose that some line separates the classes. Its **margin** $\gamma$ (gamma) is the distance from the line to the closest example. If the line runs in the middle of the empty street between the classes, $\gamma$ is half the width of that street.
 """
 
 
@@ -321,7 +336,8 @@ Suppose that some line separates the classes. Its **margin** $\gamma$ (gamma) is
 def margin(X, y, w, b):
     """Distance of the closest example to the boundary; negative if it lies on the wrong side.
 
-    X : array, shape (N, D). y : -1 and +1, shape (N,). w : array, shape (D,). b : a number. Returns a number.
+    X : array, shape (N, D). y : -1 and +1, shape (N,). w : array, shape (D,). b : a number.
+    Returns a number.
     The distance of a point x to the boundary is |w . x + b| / length of w.
     """
     ### BEGIN SOLUTION
@@ -331,7 +347,8 @@ def margin(X, y, w, b):
 
 # %% [markdown]
 r"""
-Let $R$ be the length of the longest example. (To treat the bias as one more weight, we give every example one more feature that is always 1, and count it in.) Then, whatever the order of the examples, the perceptron makes
+The bias is a nuisance in formulas, so we treat it as one more weight: give every example one more feature that is always 1, and let $\mathbf{w}$ contain $b$ as the weight of it. From here to the end of this section $\mathbf{x}$ has that extra 1, and the
+margin $\gamma$ and the length $R$ of the longest example are measured with it. Then, whatever the order of the examples, the perceptron makes
 
 $$\text{at most } \left(\frac{R}{\gamma}\right)^2 \text{ mistakes, over all epochs together.}$$
 
@@ -347,15 +364,15 @@ Let $\mathbf{u}$ be the weights of a separating line, scaled to length 1, so tha
 
 </details>
 
-A theorem holds for every data set, so one that broke it would mean a bug. We check it all the same: on three data sets, in twenty random orders each. To get the best bound we need the line with the widest street; a support vector machine (Vapnik, 1995)
+A theorem holds for every data set, so a data set that broke it would mean a bug. We check it all the same: on three data sets, in twenty random orders each. To get the best bound we need the line with the widest street; a support vector machine (Boser, Guyon and Vapnik, 1992)
 finds it.
 """
 
 # %%
 ask(
     "perceptron.how-close",
-    "The bound holds in the worst case. How many mistakes does the neuron really make?",
-    ["nearly as many as the bound allows", "about a half of it", "a fifth or less"],
+    "The bound holds in the worst case. On average over the orders, how much of it is really used up?",
+    ["more than three quarters", "about a half", "less than a third"],
 )
 
 
@@ -410,7 +427,7 @@ plot.show(
 share = max(mistakes[name].mean() / bounds[name] for name in problems)
 reveal(
     "perceptron.how-close",
-    f"on average at most {share:.0%} of what the bound allows",
+    f"the mean is {share:.0%} of the bound, on the data set that comes closest to it",
     0 if share > 0.75 else 1 if share > 0.3 else 2,
 )
 
@@ -460,8 +477,8 @@ print(
 
 # %% [markdown]
 r"""
-Three of four points, never all. Here is why. Both "no" points give $b < 0$ and $w_1 + w_2 + b < 0$. Both "yes" points give $w_1 + b \ge 0$ and $w_2 + b \ge 0$. Add the last two: $w_1 + w_2 + 2b \ge 0$. Add the first two:
-$w_1 + w_2 + 2b < 0$. Both cannot be true, so no such weights exist. In 1969 Minsky and Papert put this at the centre of a book; many readers took it to mean that neurons lead nowhere.
+The trained neurons change their minds for ever and end wherever they happen to be when we stop; the luckiest of the random ones has three of the four points; none has all. Here is why. Both "no" points give $b < 0$ and $w_1 + w_2 + b < 0$. Both "yes" points give $w_1 + b \ge 0$ and $w_2 + b \ge 0$. Add the last two: $w_1 + w_2 + 2b \ge 0$. Add the first two:
+$w_1 + w_2 + 2b < 0$. Both cannot be true, so no such weights exist. In 1969 Minsky and Papert wrote a book about this and its larger relatives (is the number of dots odd? is the figure in one piece?); many readers took it to mean that neurons lead nowhere.
 
 But one neuron can say "at least one", another "not both", and a third can listen to those two. That is a network with a **hidden layer**. Choose its weights by hand:
 """
@@ -473,7 +490,8 @@ def xor(X):
     """Exactly one of the two inputs: +1 or -1 for each row, by three neurons.
 
     X : array of 0 and 1, shape (N, 2). Returns whole numbers -1 and +1, shape (N,).
-    Use predict(X, w, b) for every neuron; the third one gets the answers of the first two as its inputs.
+    Use predict(X, w, b) for every neuron; the third one gets the answers of the first two
+    as its inputs, an array of shape (N, 2).
     """
     ### BEGIN SOLUTION
     at_least_one = predict(X, np.array([1.0, 1.0]), -0.5)
@@ -501,7 +519,7 @@ claim("one-neuron-no-xor").judge(
 
 # %% [markdown]
 r"""
-What took until the 1980s was not the network but a way to *learn* its weights: Rosenblatt's rule says what to do with the neuron that answers, but not with those hidden before it. Notebook 03 closes that gap.
+What became widely known only in 1986 was not such a network but a way to *learn* its weights: Rosenblatt's rule says what to do with the neuron that answers, but not with those hidden before it. Notebook 03 closes that gap.
 
 ## 6. When no line separates
 
@@ -511,12 +529,8 @@ The other two irises, versicolor and virginica, overlap: some flowers of one kin
 # %%
 ask(
     "perceptron.overlap",
-    "No line separates the two kinds. After many epochs, the number of mistakes in an epoch ...",
-    [
-        "falls to 0 in the end",
-        "settles at the smallest possible number",
-        "never settles: it goes up and down for ever",
-    ],
+    "No line separates the two kinds, and we go on for 1,000 epochs. An epoch without a mistake ...",
+    ["comes sooner or later", "comes only in some orders of the flowers", "never comes"],
 )
 
 # %%
@@ -536,41 +550,43 @@ histories = []
 for seed in course_seeds(5):
     order = np.random.default_rng(seed).permutation(len(y_over))
     histories.append(Perceptron(max_epochs=1000).fit(X_over[order], y_over[order]).mistakes_)
-lengths = {len(h) for h in histories}
-fewest, most = min(map(min, histories)), max(max(h[500:]) for h in histories)
+with_an_end = sum(min(h) == 0 for h in histories)  # orders in which an epoch had no mistake
+late = [m for h in histories for m in h[500:]]
 print(
     f"separable by a line: setosa and versicolor {separable(X_iris, y_iris)}, versicolor and virginica {separable(X_over, y_over)}"
 )
 
-epochs = np.arange(1, 101)
-curves = {f"order {k + 1}": np.array(h[:100]) for k, h in enumerate(histories[:2])}
-plot.show(
+figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.6), sharey=True)
+for ax, first in zip(axes, (1, 601), strict=True):
     plot.lines(
-        epochs,
-        curves,
+        np.arange(first, first + 100),
+        {
+            f"order {k + 1}": np.array(h[first - 1 : first + 99])
+            for k, h in enumerate(histories[:2])
+        },
         xlabel="epoch",
         ylabel="mistakes in the epoch",
         markers=False,
-        title="Versicolor against virginica, first 100 epochs",
+        title=f"Versicolor against virginica, from epoch {first}",
+        ax=ax,
     )
-)
+plot.show(figure)
 
 # %%
-unsettled = lengths == {1000} and most > fewest
 reveal(
     "perceptron.overlap",
-    f"over 1,000 epochs and 5 orders: between {fewest} and {most} mistakes in an epoch, never 0",
-    2 if unsettled else 0,
+    f"in {with_an_end} of 5 orders; from epoch 501 to 1,000 an epoch had {min(late)} to {max(late)} mistakes",
+    {0: 2, 5: 0}.get(with_an_end, 1),
 )
 claim("perceptron-never-settles").judge(
-    bool(not separable(X_over, y_over) and fewest > 0 and separable(X_iris, y_iris)),
-    evidence=f"a linear programme finds no separating line; in 5 orders of 1,000 epochs each, no epoch had fewer than {fewest} mistakes",
+    not separable(X_over, y_over) and with_an_end == 0 and separable(X_iris, y_iris),
+    evidence=f"a linear programme finds no separating line; in 5 orders of 1,000 epochs each, no epoch had fewer than {min(map(min, histories))} mistakes",
 )
 
 # %% [markdown]
 r"""
 A thousand epochs are not for ever. What makes the verdict safe is the linear programme: it *proves* that no line has every flower on its right side. And an epoch without a mistake would have found such a line. So there
-never is one, and each mistake moves the line again: when you stop, you get the line of the last moment, good or bad.
+never is one. The count may even come to repeat itself from epoch to epoch, but each mistake moves the line again: when you stop, you get the line of the last moment, good or bad.
 
 ## 7. From the step to a slope
 
@@ -604,18 +620,18 @@ plot.show(
 
 # %% [markdown]
 r"""
-How wrong is the neuron? If the truth is 1 and it said $p = 0.9$, it is only a little surprised; at $p = 0.01$ very much. The surprise is $-\log p$; if the truth is 0 it is $-\log(1-p)$. (The logarithm is the natural one.) Averaged over the examples this is the
+How wrong is the neuron? If the truth is 1 and it said $p = 0.9$, it is only a little surprised; at $p = 0.01$ very much. We measure the surprise by $-\log p$, which is 0 when $p = 1$ and grows without limit as $p$ goes to 0; if the truth is 0 it is $-\log(1-p)$. (The logarithm is the natural one, and its unit is called the *nat*.) Averaged over the examples this is the
 **cross-entropy**, our first loss with a slope:
 
 $$L = -\frac{1}{N}\sum_{n=1}^{N}\Big[y_n \log p_n + (1 - y_n)\log(1 - p_n)\Big]$$
 
-The slope of $L$ in the direction of each weight is its **gradient**. The derivation is in the fold; the result is as simple as could be. With the error $p_n - y_n$ of each example,
+Turn one weight a little and leave the others as they are: the slope of $L$ is then written $\frac{\partial L}{\partial w}$. The slopes for all weights, listed together, are the **gradient** of $L$. The big $\sum$ says: add up over all examples $n$. The derivation is in the fold; the result is as simple as could be. With the error $p_n - y_n$ of each example,
 
 $$\frac{\partial L}{\partial \mathbf{w}} = \frac{1}{N}\sum_{n=1}^{N} (p_n - y_n)\,\mathbf{x}_n, \qquad \frac{\partial L}{\partial b} = \frac{1}{N}\sum_{n=1}^{N} (p_n - y_n)$$
 
 <details><summary>Derivation</summary>
 
-For one example with $y = 1$ the loss is $-\log p$. Since $\sigma'(z) = p(1-p)$, the chain rule gives $\frac{dL}{dz} = -\frac{1}{p}\,p(1-p) = p - 1$. For $y = 0$ the loss is $-\log(1-p)$ and $\frac{dL}{dz} = \frac{1}{1-p}\,p(1-p) = p$. Both are $p - y$.
+For one example with $y = 1$ the loss is $-\log p$. The slope of the sigmoid is $p(1-p)$ (differentiate $\frac{1}{1+e^{-z}}$ and sort the terms), so the chain rule gives $\frac{dL}{dz} = -\frac{1}{p}\,p(1-p) = p - 1$. For $y = 0$ the loss is $-\log(1-p)$ and $\frac{dL}{dz} = \frac{1}{1-p}\,p(1-p) = p$. Both are $p - y$.
 And $z = \mathbf{w}\cdot\mathbf{x} + b$ changes by $x_d$ when $w_d$ changes by 1, and by 1 when $b$ does. The mean over examples gives the formulas.
 
 </details>
@@ -675,8 +691,8 @@ print(
 
 # %% [markdown]
 r"""
-It starts at a loss of $\log 2$, because with zero weights every $p$ is one half, and it falls at every step. This neuron is **logistic regression**, a method that statisticians have used since 1958, the year of the perceptron. It settles even where no line separates, and its
-$p$ is a probability. It is the baseline that stands beside every network of this course, and you will be surprised how often it is hard to beat.
+It starts at a loss of $\log 2$, because with zero weights every $p$ is one half, and it falls at every step. This neuron is **logistic regression**, a method that statisticians have used since the 1940s. It settles even where no line separates, and its
+$p$ can be read as a probability (how far to trust it, notebook 02 measures). Where a line *does* separate the classes, its weights would grow for ever; scikit-learn's version therefore holds them back a little, which is one reason why the two numbers differ. It is the baseline that stands beside every network of this course, and you will be surprised how often it is hard to beat.
 
 ## When it breaks
 
@@ -693,7 +709,7 @@ print(f"says +1 to {np.mean(confused.predict(X_iris) == 1):.0%} of all flowers")
 
 # %% [markdown]
 r"""
-**No bias.** Then every boundary passes through the origin. Petal sizes are all positive, so such a line can hardly tell large from small:
+**No bias.** Then every boundary passes through the origin. Then a neuron can only compare the *ratio* of width to length, and a small flower may have the same ratio as a large one:
 """
 
 # %%
@@ -707,7 +723,7 @@ print(
 
 # %% [markdown]
 r"""
-**Features in unlike units.** The same flowers, with the petal length in millimetres and the width in metres. Nothing about the flowers has changed, but $R$ has grown and the street has not:
+**Features in unlike units.** The same flowers, with the petal length in millimetres and the width in metres. Nothing about the flowers has changed, but the examples have become ten times as long, while the feature that is always 1 has stayed 1. Measured with that feature, the street has not grown along:
 """
 
 # %%
@@ -734,14 +750,14 @@ r"""
 **No.** The bias shifts the line: the points with weighted sum 0 are others now.
 
 </details>
-<details><summary>B. Multiplying both weights and the bias by 10.</summary>
-
-**Right.** The weighted sum becomes ten times as large, but it is 0 at the same points. That is why the margin divides by the length of w.
-
-</details>
-<details><summary>C. Swapping the two weights.</summary>
+<details><summary>B. Swapping the two weights.</summary>
 
 **No.** The line always stands at right angles to the arrow w, so it turns with it.
+
+</details>
+<details><summary>C. Multiplying both weights and the bias by 10.</summary>
+
+**Right.** The weighted sum becomes ten times as large, but it is 0 at the same points. That is why the margin divides by the length of w.
 
 </details>
 
@@ -765,19 +781,19 @@ r"""
 
 **Q3.** Why can gradient descent not be used with the step?
 
-<details><summary>A. The step is too slow to compute.</summary>
-
-**No.** It is one comparison, faster than the sigmoid.
-
-</details>
-<details><summary>B. The step is flat almost everywhere, so its slope says nothing.</summary>
+<details><summary>A. The step is flat almost everywhere, so its slope says nothing.</summary>
 
 **Right.** Turn a weight a little and nearly always no answer changes: the slope is 0, and at the jump there is none.
 
 </details>
+<details><summary>B. The step is too slow to compute.</summary>
+
+**No.** It is one comparison, faster than the sigmoid.
+
+</details>
 <details><summary>C. The step gives -1 and +1, and losses need 0 and 1.</summary>
 
-**No.** Labels can be renamed. No renaming makes a flat function slope.
+**No.** Labels can be renamed. No renaming gives a flat function a slope.
 
 </details>
 
@@ -806,7 +822,7 @@ r"""
 **No.** It keeps one set of weights, the current one.
 
 </details>
-<details><summary>B. Trying at random: the gradient says which way to turn every weight.</summary>
+<details><summary>B. The blind trying: the gradient says which way to turn every weight.</summary>
 
 **Right.** And to have a slope it also counts differently: not mistakes, which jump, but surprise, which is smooth.
 
@@ -824,9 +840,12 @@ plain perceptron, with logistic regression, and with the average of all weights 
 
 **Sources.**
 W. McCulloch and W. Pitts (1943), *A logical calculus of the ideas immanent in nervous activity*.
-F. Rosenblatt (1958), *The perceptron: a probabilistic model for information storage and organization in the brain*.
+F. Rosenblatt (1958), *The perceptron: a probabilistic model for information storage and organization in the brain*; and (1962), *Principles of neurodynamics*, for the rule.
 A. Novikoff (1962), *On convergence proofs for perceptrons*.
 M. Minsky and S. Papert (1969), *Perceptrons*.
-D. Cox (1958), *The regression analysis of binary sequences*.
+J. Berkson (1944), *Application of the logistic function to bio-assay*; D. Cox (1958), *The regression analysis of binary sequences*.
+B. Boser, I. Guyon and V. Vapnik (1992), *A training algorithm for optimal margin classifiers*.
+S. Gallant (1990), *Perceptron-based learning algorithms*.
 Y. Freund and R. Schapire (1999), *Large margin classification using the perceptron algorithm*.
+Data: E. Anderson and R. Fisher (1936), irises; E. Alpaydin and C. Kaynak (1998), handwritten digits; W. Wolberg, O. Mangasarian, N. Street (1995), breast cancer: all in scikit-learn.
 """
