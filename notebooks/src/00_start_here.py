@@ -213,8 +213,9 @@ def best_threshold(feature, labels):
     If several thresholds are equally good, any of them will do.
     """
     ### BEGIN SOLUTION
-    values = np.sort(feature)
-    candidates = (values[:-1] + values[1:]) / 2
+    candidates = np.r_[
+        feature.min() - 1, np.unique(feature)
+    ]  # one below them all, and each value
     mistakes = [np.sum(threshold_rule(feature, t) != labels) for t in candidates]
     return candidates[np.argmin(mistakes)]
     ### END SOLUTION

@@ -67,7 +67,8 @@ predict(
 def dense(X, W, b):
     """A layer of H neurons for a batch of N examples.
 
-    X : array, shape (N, D). W : array, shape (D, H). b : array, shape (H,). Returns an array of shape (N, H).
+    X : array, shape (N, D). W : array, shape (D, H). b : array, shape (H,).
+    Returns an array of shape (N, H).
     """
     ### BEGIN SOLUTION
     return X @ W + b
@@ -236,7 +237,8 @@ A kink is enough to build curves. (You will need a table from two lists: `x[:, N
 def relu_hinges(x, knots):
     """A table of hinges: 0 up to the knot, then x - knot.
 
-    x : array, shape (N,). knots : array, shape (H,). Returns an array of shape (N, H): one row a point, one column a knot.
+    x : array, shape (N,). knots : array, shape (H,).
+    Returns an array of shape (N, H): one row a point, one column a knot.
     """
     ### BEGIN SOLUTION
     return np.maximum(x[:, None] - knots[None, :], 0)

@@ -182,7 +182,8 @@ r"""
 def relu_backward(dA, z):
     """Gradient at the input of a ReLU.
 
-    dA : upstream gradient, any shape. z : what went into the ReLU, the same shape. Returns dz, the same shape.
+    dA : upstream gradient, any shape. z : what went into the ReLU, the same shape.
+    Returns dz, the same shape.
     """
     ### BEGIN SOLUTION
     return dA * (z > 0)
@@ -229,7 +230,8 @@ $$\frac{\partial L}{\partial z_{nk}} = \frac{1}{N}\,\big(p_{nk} - [k = y_n]\big)
 def softmax_cross_entropy_grad(z, labels):
     """Gradient of the mean cross-entropy with respect to the scores.
 
-    z : scores, (N, K). labels : whole numbers, (N,). Returns dz, (N, K). The function softmax is imported.
+    z : scores, (N, K). labels : whole numbers, (N,). Returns dz, (N, K).
+    The function softmax is imported.
     """
     ### BEGIN SOLUTION
     dz = softmax(z)  # (N, K)
