@@ -285,12 +285,12 @@ def gradient_check(gradients, seed, dtype=np.float64, h=1e-5):
     X, labels = rng.normal(size=(5, 6)).astype(dtype), rng.integers(0, 4, 5)
     _, grads = gradients(params, X, labels)
     worst = 0.0
-    for name in params:
+    for name, weights in params.items():
 
         def loss_with(values, name=name):
             return cross_entropy(mlp.scores(params | {name: values}, X), labels)
 
-        measured = numerical_gradient(loss_with, params[name], h)
+        measured = numerical_gradient(loss_with, weights, h)
         worst = max(worst, relative_error(grads[name], measured))
     return worst
 
