@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+MOST_SHOWN = 12  # of the known names, where none comes close
+
+
 class CourseError(Exception):
     """Something a user of the course did, or met, that the message helps to mend."""
 
@@ -99,7 +102,9 @@ def expect_known(argument: str, name: str, known: Iterable[str]) -> str:
     if near:
         advice = "Did you mean " + " or ".join(repr(k) for k in near) + "?"
     else:
-        advice = "Known: " + ", ".join(sorted(known)) + "."
+        shown = sorted(known)[:MOST_SHOWN]
+        more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
+        advice = "Known: " + ", ".join(shown) + more + "."
     raise UnknownNameError(f"{argument}: expected a known name, got {name!r}. {advice}")
 
 

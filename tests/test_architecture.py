@@ -17,7 +17,7 @@ LAYERS = (
     {"progress", "scratch", "registry", "prepare", "datasets", "fetch", "metrics", "device"},
     {"train", "models", "plot"},
     {"attribution"},
-    {"checks", "claims", "predict"},
+    {"checks", "claims", "predict", "placement"},
     {"review", "guards", "sources", "execution", "editions", "workspace", "doctor", "run", "lab"},
     {"cli", "__main__"},
 )

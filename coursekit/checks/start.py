@@ -148,7 +148,7 @@ mean_ink = register(
         ],
         misconceptions={
             _ink_of_columns: "You picked columns. The axes are picture, row, column: the rows are axis 1.",
-            _ink_summed: "You added the brightness up. The mean does not depend on how many pixels you look at; the sum does.",
+            _ink_summed: "You added the ink up. The mean does not depend on how many pixels you look at; the sum does.",
             _ink_of_everything: "You averaged the whole picture. Only the rows in `rows` should count.",
             _always_the_upper_half: "You wrote 0:14 into the function. Use `rows`: the caller says which rows to look at.",
             _divided_by_everything: "You divided by the size of the whole picture. Divide by the number of pixels you looked at.",

@@ -6,7 +6,7 @@ __all__ = ["best_threshold", "mean_ink", "threshold_rule"]
 
 
 def mean_ink(images, rows):
-    """Mean brightness of some rows of each image.
+    """Mean ink of some rows of each image.
 
     Parameters
     ----------

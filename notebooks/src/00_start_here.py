@@ -51,10 +51,10 @@ All Cells**; the notebook then runs from top to bottom as if for the first time.
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from coursekit import datasets, plot, review
+from coursekit import datasets, placement, plot, review
 from coursekit.checks import exercise
 from coursekit.claims import claim
-from coursekit.predict import chosen, predict, reveal
+from coursekit.predict import predict, reveal
 from coursekit.settings import course_rng, course_seeds
 
 # %% [markdown]
@@ -190,8 +190,7 @@ print(f"threshold {by_eye} by eye: {by_hand:.1%} of the test pictures are right"
 
 # %% [markdown]
 r"""
-The **test** pictures are there for this one purpose. A rule that is good only on the examples it was made from has learned nothing that you can use, and if you go back now and choose again until the test number looks best, the test pictures have become part of the choosing, and their number means
-nothing any more. Keeping the two apart is the most important habit of this whole field.
+The **test** pictures are there for this one purpose. A rule that is good only on the examples it was made from has learned nothing that you can use, and if you go back now and choose again until the test number looks best, that number becomes too good to be true: it no longer tells you how the rule does on new pictures. Keeping the two apart is the most important habit of this whole field.
 """
 
 # %% [markdown]
@@ -266,7 +265,7 @@ def accuracy_after(n, seed):
         rng.choice(np.flatnonzero(y_train == 0), n // 2, replace=False),
         rng.choice(np.flatnonzero(y_train == 1), n // 2, replace=False),
     ]
-    neuron = LogisticRegression(C=0.1, max_iter=500)
+    neuron = LogisticRegression(C=0.1, max_iter=500)  # C: how freely its weights may grow (06)
     neuron.fit(x_train[chosen_pictures].reshape(n, -1), y_train[chosen_pictures])
     return accuracy(neuron.predict(x_test.reshape(len(x_test), -1)), y_test)
 
@@ -298,8 +297,8 @@ reveal("start.how-many", f"on average it overtakes with {overtakes} pictures", a
 
 # %% [markdown]
 r"""
-The curve is the mean of ten runs, each with other pictures; the band reaches from the unluckiest to the luckiest of them. **Always ask for the band**: with very few pictures it is wide,
-and somebody who ran the experiment once could have told you almost anything.
+The curve is the mean of ten runs, each with other pictures; the band reaches from the unluckiest to the luckiest of them. **Always ask for the band**: with very few pictures it is wide:
+whoever draws two pictures once and reports the result may be far above or far below what is usual.
 
 Now we can judge something that is often said. In this course a claim comes with its experiment, the evidence of *your* run, and a verdict.
 """
@@ -330,7 +329,8 @@ mean something else in each picture. Notebook 09 measures exactly that.
 r"""
 ## 5. What deep learning is, and what it is not
 
-You have met all the parts; here they are with their names.
+You have met nearly all the parts. The **model** is a rule with numbers in it that can be changed. The **data** are examples whose answer is known. The **loss** is *one number* that says how wrong the model is on them. The **gradient** says, for each number of the model, whether the loss rises or falls when you turn it up a little, and how fast. The **optimiser** uses that to change the numbers. And then again from
+the start:
 """
 
 # %%
@@ -344,8 +344,8 @@ r"""
 | **model** | a threshold; a neuron with 784 weights | layers of neurons: networks with millions of weights |
 | **prediction** | boot or sneaker | a probability for each class, the next word, a whole picture |
 | **loss** | number of mistakes (the borrowed neuron already used a smooth one) | cross-entropy, squared error: smooth, so that it has a slope |
-| **gradient** | none for the threshold: we tried every one | the slope of the loss for every weight at once (notebook 03) |
-| **optimiser** | keep the best that was tried | follow the slope downhill, in many small steps (notebook 05) |
+| **gradient** | none for the threshold: we tried every one | the slope of the loss for every weight at once (first in 01, for networks in 03) |
+| **optimiser** | keep the best that was tried | follow the slope downhill, in many small steps (first in 01, compared in 05) |
 
 A neuron takes numbers in, weighs them, adds them up, and passes the sum through a simple curve or step. A **layer** is many neurons side by side. A **network** is layers one after the other, each working with what the one before has
 made of the picture. It is called **deep** when there are several. **Deep learning** is: choose such a network, measure how wrong it is on examples, and turn every weight a little in the direction that
@@ -374,71 +374,14 @@ r"""
 | B: architectures | 08 PyTorch, 09 CNNs, 10 RNNs, 11 autoencoders, 12 GANs, 13 attention, 14 transformers | build and take apart the networks that made the field |
 | C: reuse and trust | 15 transfer learning, 16 saliency, 17 Shapley values | reuse what was learned, and ask a network for its reasons |
 
-The notebooks are best read in order, but you may know some of this already. Answer these four questions; then the next cell says where to begin. Nobody sees your answers but you.
+The notebooks are best read in order, but you may know some of this already. Answer these four questions; then the next cell says where to begin. Is all this new to you? Choose *I do not know* four times: nothing of it is needed yet. Nobody sees your answers but you.
 """
 
 # %%
-entry_quiz = {
-    "start.entry-neuron": (
-        "Which of these can a single neuron with a step NOT compute, for inputs 0 and 1?",
-        [
-            "at least one is 1",
-            "exactly one is 1",
-            "both are 1",
-            "at most one is 1",
-            "I do not know",
-        ],
-    ),
-    "start.entry-softmax": (
-        "All scores of an example grow by 5. Its softmax probabilities ...",
-        [
-            "all grow",
-            "stay the same",
-            "move towards equality",
-            "no longer sum to 1",
-            "I do not know",
-        ],
-    ),
-    "start.entry-backprop": (
-        "Z = X W with X of shape (N, D), and dZ is the gradient of the loss at Z. The gradient at W is ...",
-        ["X.T @ dZ", "dZ @ W.T", "X * dZ", "dZ.sum(axis=0)", "I do not know"],
-    ),
-    "start.entry-update": (
-        "In the mean cross-entropy of softmax(z), the gradient at the scores z is ...",
-        [
-            "truth minus probabilities",
-            "(probabilities minus truth) / N",
-            "1 / probabilities",
-            "the loss itself",
-            "I do not know",
-        ],
-    ),
-}
-for question_id, (question, options) in entry_quiz.items():
-    predict(question_id, question, options)
+placement.ask()
 
 # %%
-right_answers = {
-    "start.entry-neuron": ("exactly one is 1", "01 perceptron"),
-    "start.entry-softmax": ("stay the same", "02 forward pass"),
-    "start.entry-backprop": ("X.T @ dZ", "03 backpropagation"),
-    "start.entry-update": ("(probabilities minus truth) / N", "03 backpropagation"),
-}
-gaps = [
-    notebook
-    for question_id, (right, notebook) in right_answers.items()
-    if chosen(question_id) != right
-]
-if all(chosen(question_id) is None for question_id in right_answers):
-    print(
-        "You chose nothing, so begin with notebook 01 perceptron. (Or choose above, and run this cell again.)"
-    )
-elif gaps:
-    print(
-        f"Begin with notebook {gaps[0]}: its question is the first one that you did not have."
-    )
-else:
-    print("You have all four. Skim the exercises of 03 backpropagation, and go on from there.")
+print(placement.advice())
 
 # %% [markdown]
 r"""
@@ -450,6 +393,7 @@ Each notebook shows the mistakes that people make with its subject. Here are the
 """
 
 # %%
+# NBVAL_CHECK_OUTPUT
 rng = course_rng(0)
 boots, sneakers = np.flatnonzero(y_test == 1), np.flatnonzero(y_test == 0)
 rare = np.r_[rng.choice(boots, 50, replace=False), rng.choice(sneakers, 950, replace=False)]

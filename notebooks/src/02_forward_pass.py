@@ -7,7 +7,7 @@ r"""
 **After this notebook you will be able to**
 
 - compute a layer of neurons as one matrix product, for a whole batch, and predict every shape on the way;
-- say what a non-linearity is for, and prove that a network without one is a single layer;
+- say what a non-linearity is for, and prove what a network cannot do without one;
 - turn scores into probabilities without overflow, and probabilities into a loss;
 - check a network *before* training it, by the loss it should begin with;
 - tell when a "probability" from a network deserves the name.
@@ -30,7 +30,7 @@ from coursekit.scratch import mlp
 from coursekit.settings import course_rng, course_seeds
 
 fashion = datasets.load("fashion_mnist")
-x_train = datasets.to_float(fashion.x_train)  # (60000, 784), brightness from 0 to 1
+x_train = datasets.to_float(fashion.x_train)  # (60000, 784), ink from 0 to 1
 x_test = datasets.to_float(fashion.x_test)  # (10000, 784)
 y_train, y_test = fashion.y_train, fashion.y_test
 print("x_train", x_train.shape, x_train.dtype, "y_train", y_train.shape)
@@ -115,6 +115,7 @@ def parameter_count(sizes):
 
 
 # %%
+# NBVAL_CHECK_OUTPUT
 for sizes in ((784, 10), (784, 128, 10), (784, 512, 512, 10)):
     print(f"{'-'.join(map(str, sizes)):>16}: {parameter_count(sizes):>9,} numbers to learn")
 
@@ -145,6 +146,10 @@ def scaled(rng, d, h):
     return rng.normal(size=(d, h)) / np.sqrt(d)
 
 
+seen = x_train[:10_000].astype(float)
+seen_and_one = np.hstack([seen, np.ones((10_000, 1))])
+
+
 def through(layers, X, activation):
     """The outputs of a chain of dense layers with an activation between them."""
     for k, (W, b) in enumerate(layers):
@@ -153,18 +158,16 @@ def through(layers, X, activation):
 
 
 def left_over(layers, activation):
-    """Share of the variance that the best single layer cannot imitate on the test pictures.
+    """Share of the squared deviations from the mean that the best single layer misses.
 
-    "Best" by least squares on 10,000 training pictures.
+    "Best" by least squares on 10,000 training pictures, measured on the test pictures.
     """
     target = through(layers, x_test.astype(float), activation)
-    one_layer = np.linalg.lstsq(with_ones, through(layers, seen, activation), rcond=None)[0]
+    one_layer = np.linalg.lstsq(seen_and_one, through(layers, seen, activation), rcond=None)[0]
     imitation = np.hstack([x_test, np.ones((10_000, 1))]) @ one_layer
     return ((imitation - target) ** 2).sum() / ((target - target.mean(axis=0)) ** 2).sum()
 
 
-seen = x_train[:10_000].astype(float)
-with_ones = np.hstack([seen, np.ones((10_000, 1))])
 sizes = (784, 256, 256, 256, 256, 10)
 gaps, unexplained = [], []
 for seed in course_seeds(5):
@@ -191,7 +194,7 @@ reveal(
 claim("linear-stacks-stay-linear").judge(
     max(gaps) < 1e-9 and min(unexplained) > 0.01,
     evidence=f"five linear layers differ from one by {max(gaps):.0e} (relative, worst of 5 seeds); with a ReLU between the same layers, "
-    f"the best single layer leaves {min(unexplained):.0%} to {max(unexplained):.0%} of the variance unexplained",
+    f"the best single layer leaves {min(unexplained):.0%} to {max(unexplained):.0%} of the squared deviations from the mean unexplained",
 )
 
 # %% [markdown]
@@ -222,13 +225,13 @@ for name, values in activations.items():
 
 # %% [markdown]
 r"""
-- **Sigmoid** squeezes everything into (0, 1), **tanh** into (-1, 1). Far from 0 both are flat, and a flat function has no slope to learn from. Look at the sigmoid's steepest slope: a quarter. Blame that passes back through many sigmoids is quartered each time; the project of notebook 03 measures it.
+- **Sigmoid** squeezes everything into (0, 1), **tanh** into (-1, 1). Far from 0 both are flat, and a flat function has no slope to learn from. Look at the sigmoid's steepest slope: a quarter. In learning, what is passed back through a sigmoid is multiplied by its slope, so it shrinks to a quarter or less each time; the project of notebook 03 measures it.
 - **ReLU** ("rectified linear unit") is $\max(0, z)$: it lets positive numbers pass and blocks negative ones. Two straight pieces, cheap, slope 1 wherever it is open. It is the default.
 - **Leaky ReLU** keeps a small slope on the blocked side, **GELU** is a smooth ReLU; many language models use it.
 
-A kink is enough to build curves. (You will need a table from two lists: `x[:, None]` turns N numbers into a column of shape (N, 1), `knots[None, :]` turns H numbers into a row of shape (1, H), and NumPy fills up the table (N, H) when the two are combined.)
+A kink is enough to build curves. $\max(0, x - k)$ is a hidden neuron with one input, the weight 1 and the bias $-k$. Call it a **hinge**: 0 up to the *knot* $k$, then rising. A weighted sum of hinges, which is a network with one hidden layer, bends at every knot, by as much as its weight says.
 
- A ReLU applied to $x - k$ is a **hinge**: 0 up to the *knot* $k$, then rising. A weighted sum of hinges bends at every knot, by as much as its weight says.
+For the exercise you need a table from two lists. `x[:, None]` turns N numbers into a column of shape (N, 1), `knots[None, :]` turns H numbers into a row of shape (1, H); combine the two, and NumPy fills up the table (N, H).
 """
 
 
@@ -320,7 +323,7 @@ reveal(
 
 # %% [markdown]
 r"""
-Twice as many hinges, a quarter of the error or so. With enough of them one hidden layer comes as close as you like to any continuous curve on an interval: this is the **universal approximation theorem** (Cybenko, 1989; for ReLU: Leshno et al., 1993).
+On the smooth curve twice as many hinges leave about a quarter of the error; on the one with corners rather less than half. With enough of them one hidden layer comes as close as you like to any continuous curve on an interval: this is the **universal approximation theorem** (Cybenko, 1989; for ReLU: Leshno et al., 1993).
 It says that good weights *exist*. It does not say that learning will find them, nor how many you need. And look at the last picture before you cheer: on the smooth curve a polynomial fitted by least squares, a method two centuries old, leaves the hinges behind by many orders
 of magnitude once it has enough terms; on the curve with corners it loses that lead. What helps depends on what the world is like.
 
@@ -376,7 +379,7 @@ predict(
 
 # %% [markdown]
 r"""
-Second: computers cannot hold $e^{1000}$. Write it so that scores of a thousand do no harm. The answer to the first question is the way to solve the second.
+Second: computers cannot hold $e^{1000}$. Write it so that scores of a thousand do no harm. The answer to the first question is the way to solve the second. (Unsure? Write $e^{z+5}$ as $e^5 e^z$ and look at the fraction.)
 """
 
 
@@ -397,7 +400,7 @@ def softmax(z):
 change = np.abs(softmax(scores + 5) - softmax(scores)).max()
 reveal(
     "loss.softmax-shift",
-    f"largest change of a probability: {change:.0e}",
+    f"largest change of a probability: {change:.0e}, the rounding of float32",
     1 if change < 1e-5 else 0,
 )
 
@@ -414,6 +417,7 @@ We will also need $\log \sum_j e^{z_j}$, the **log-sum-exp**: a smooth version o
 
 
 # %%
+# NBVAL_CHECK_OUTPUT
 def log_sum_exp(z):
     """log(sum(exp(z))) of each row without overflow: shape (N, K) to (N, 1)."""
     m = z.max(axis=1, keepdims=True)  # (N, 1)
@@ -425,15 +429,17 @@ for row in ([1.0, 2.0], [1000.0, 999.0], [-1000.0, -999.0]):
     with np.errstate(over="ignore", divide="ignore"):
         naive = np.log(np.exp(z).sum())
     print(
-        f"scores {row}: as typed {naive}, with the largest taken out {log_sum_exp(z)[0, 0]:.4f}"
+        f"scores {row}: as typed {naive:.4f}, with the largest taken out {log_sum_exp(z)[0, 0]:.4f}"
     )
 
 # %% [markdown]
 r"""
 ## 5. How wrong? Losses from likelihood
 
-Where do losses come from? From one idea, *maximum likelihood*: **choose the weights under which what really happened was most probable.** Probabilities of independent examples multiply; the logarithm turns products into sums; a minus makes it something to minimise; dividing by N makes
-it independent of the size of the data. What you get depends on what you are predicting:
+Suppose a network gave the right classes of three pictures the probabilities 0.5, 0.8 and 0.9. The probability of all three being right is the product, 0.36: that is the **likelihood** of its weights. Choose the weights that make it largest: this is the idea of *maximum likelihood*, and nearly all losses come from it. With 60,000 factors the product would round to 0, so take the logarithm, which turns it into a sum; a minus, so that
+smaller is better; and divide by N, so that the size of the data does not matter. For the three pictures: $(0.69 + 0.22 + 0.11) / 3 = 0.34$. That is their **cross-entropy**.
+
+What you get depends on what you are predicting:
 
 | you predict | what the model gives | minus log-likelihood, averaged | name |
 |---|---|---|---|
@@ -468,7 +474,7 @@ r"""
 predict(
     "loss.initial",
     "Ten classes, a fresh network whose last layer is all zeros. Its loss is ...",
-    ["0, it has made no mistake yet", "1", "about 2.3", "10"],
+    ["0", "about 0.1", "about 2.3", "about 10"],
 )
 
 # %%
@@ -502,7 +508,7 @@ r"""
 
 The model is a single layer 784-10 with softmax, trained by gradient descent on batches of 64 pictures. How its gradients are computed is the subject of the next notebook; here we borrow them from `coursekit.scratch.functional`, where you can read them. We count the steps until 3 of 4 held-back training pictures are right.
 
-Two starts: a *neutral* one, all weights zero, and a *bad* one, a layer that first learned wrong labels (every label moved on by one) and is now confidently wrong about everything. To be fair, each loss gets the same number of trials on each start: four learning rates, three seeds each. The best rate is then scored with five *fresh* seeds. (A run that has not arrived after 600 steps counts as 600.)
+Two starts: a *neutral* one, all weights zero, and a *bad* one, a layer that first learned wrong labels (every label moved on by one) and is now confidently wrong about everything. To be fair, each loss gets the same number of trials on each start: five learning rates, three seeds each. The best rate is then scored with five *fresh* seeds. (A run that has not arrived after 600 steps counts as 600.)
 """
 
 # %%
@@ -518,7 +524,7 @@ predict(
 
 # %%
 GRADIENTS = {"cross-entropy": F.cross_entropy_grad, "squared error": F.mse_of_softmax_grad}
-RATES = (0.03, 0.1, 0.3, 1.0)
+RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
 LIMIT = 600  # steps after which we give up
 x_watch, y_watch = x_train[-2000:], y_train[-2000:]  # held back
 ZERO = np.zeros((784, 10), np.float32), np.zeros(10, np.float32)
@@ -577,13 +583,13 @@ reveal(
 # %%
 claim("squared-error-learns-slowly").judge(
     ratios["bad start"] > 2 > ratios["neutral start"],
-    evidence=f"each at its best of four rates, squared error needs {ratios['neutral start']:.1f} times the steps of "
+    evidence=f"each at its best of five rates, squared error needs {ratios['neutral start']:.1f} times the steps of "
     f"cross-entropy from a neutral start, {ratios['bad start']:.1f} times from a confidently wrong one (5 seeds)",
 )
 
 # %% [markdown]
 r"""
-It *depends*. From a neutral start squared error is only a little slower. From the bad start it is slower by far. The reason stands in the two gradients at the score of class $k$ (for one example; $t_k$ is 1 for the right class, else 0):
+It *depends*. From a neutral start squared error is only a little slower. From the bad start (one and the same for all runs) it is slower by far, and since runs that never arrive count as 600 steps, our ratio is even on the low side. The reason stands in the two gradients at the score of class $k$ (for one example; $t_k$ is 1 for the right class, else 0):
 
 $$\text{cross-entropy: } p_k - t_k \qquad\qquad \text{squared error: } 2\,p_k\Big[(p_k - t_k) - \sum_j p_j (p_j - t_j)\Big]$$
 
@@ -591,7 +597,9 @@ The second carries the factor $p_k$. So a class that the network wrongly holds f
 
 ## 7. Is a "probability" a probability?
 
-The outputs of a sigmoid or a softmax lie between 0 and 1 and add up to 1. That alone makes them no more a probability than any other numbers in that range. They deserve the name if they *come true*: of all cases where the model says 0.8, eight in ten should turn out right. Then it is called **calibrated**.
+The outputs of a softmax are positive and add up to 1; that of a sigmoid lies between 0 and 1. That alone makes them no more a probability than any other numbers in that range. They deserve the name if they *come true*: of all cases where the model says 0.8, eight in ten should turn out right. Then it is called **calibrated**.
+
+To measure it, sort the answers into ten bins by what was said, and compare in each bin the mean of what was said with the share that came true. On the diagonal of the picture below both agree. The **expected calibration error** is the mean gap, each bin weighted by its size.
 
 A hard pair: T-shirts against shirts. We train the same neuron (logistic regression) four times: on 200 pictures or on all 12,000, with next to no restraint on its weights or with some. (The smaller scikit-learn's `C`, the stronger the restraint; notebook 06 explains it.)
 """
@@ -662,7 +670,7 @@ claim("sigmoid-gives-probabilities").judge(
 
 # %% [markdown]
 r"""
-It *depends* on how the network was trained. Few examples with nothing to hold the weights back make it far too sure of itself; more examples *or* some restraint cures most of that. Nothing in the shape of the function tells you which case you have: you have to measure.
+It *depends* on how the model was trained. Few examples with nothing to hold the weights back make it far too sure of itself; more examples *or* some restraint cures most of that. Nothing in the shape of the function tells you which case you have: you have to measure.
 """
 
 # %% [markdown]
