@@ -209,7 +209,7 @@ def test_hints_and_solution_on_demand(registered, capsys):
     assert "Twice x" not in printed
 
 
-def test_panel_html_folds_hints_and_keeps_the_solution_back():
+def test_panel_html_folds_hints_and_keeps_the_solution_back(monkeypatch):
     entry = make(misconceptions={lambda x: x + 1: "`<b>` is *not* escaped"})
     failed = entry.panel(entry.check(lambda x: x + 1))._repr_html_()
     assert failed.count("<details") == 3
@@ -218,6 +218,8 @@ def test_panel_html_folds_hints_and_keeps_the_solution_back():
     assert "2.0 * x" not in failed
     passed = entry.panel(entry.check(double))._repr_html_()
     assert "return 2.0 * x" in passed
+    monkeypatch.setenv("COURSEKIT_STRICT", "1")  # the worked edition does not show itself beside itself
+    assert "return 2.0 * x" not in entry.panel(entry.check(double))._repr_html_()
     for forbidden in ("color:", "role=", "data-"):  # page colours are inherited; these attributes are stripped
         assert forbidden not in failed.replace("border-left:4px solid", "")
 

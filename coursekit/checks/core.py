@@ -137,7 +137,10 @@ class Exercise:
         return None
 
     def panel(self, result: Result, solution: bool = False) -> Panel:
-        """What to show for a result; the course's own version only after a pass, or when asked for."""
+        """What to show for a result; the course's own version only after a pass, or when asked for.
+
+        In strict mode what runs *is* the course's version, so it is not shown beside itself.
+        """
         plural = "" if self.points == 1 else "s"
         facts = f"difficulty {self.difficulty} of 5, about {self.minutes} min, {self.points} point{plural}"
         note = ""
@@ -151,7 +154,7 @@ class Exercise:
             note=note,
             hints=tuple(self.hints),
             printed=result.printed,
-            solution=_course_version(self) if solution or result.state == "passed" else "",
+            solution=_course_version(self) if solution or (result.state == "passed" and not strict()) else "",
         )
 
 

@@ -135,8 +135,7 @@ def bars(
             text, (place, mean + up), ha="center", va="bottom", fontsize=9, xytext=(0, 2), textcoords="offset points"
         )
     ax.set_xticks(places, list(values))
-    ax.set(xlabel="", ylabel=ylabel, title=title)
-    ax.set_xlabel("method")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.grid(axis="x", visible=False)
     ax.margins(y=0.14)
     pairs = "; ".join(f"{n}: {s}" for n, s in zip(values, said, strict=True))

@@ -569,6 +569,7 @@ plot.show(
     plot.bars(
         whiskers,
         ylabel="steps, squared error / cross-entropy",
+        xlabel="weights to begin with",
         title="How much slower is squared error?",
     )
 )
@@ -654,6 +655,7 @@ plot.show(
     plot.bars(
         errors,
         ylabel="mean gap between said and true",
+        xlabel="how it was trained",
         title="Expected calibration error: smaller is more honest",
     )
 )
