@@ -119,7 +119,13 @@ def history(record, ax=None):
 
 
 def bars(
-    values: Mapping[str, float | Sequence[float]], *, ylabel: str, title: str = "", percent: bool = False, ax=None
+    values: Mapping[str, float | Sequence[float]],
+    *,
+    ylabel: str,
+    xlabel: str = "method",
+    title: str = "",
+    percent: bool = False,
+    ax=None,
 ):
     """One bar a name; with several values a name, the bar is their mean and a whisker goes from worst to best."""
     ax = axes_or_new(ax)
