@@ -78,7 +78,7 @@ class Claim:
         if not isinstance(condition, bool | np.bool_):
             kind = type(condition).__name__
             raise CourseError(f"condition: expected True or False, got a {kind}. Compare the measurement with a bound.")
-        if not any(c.isdigit() for c in evidence):
+        if not isinstance(evidence, str) or not any(c.isdigit() for c in evidence):
             raise CourseError(f"evidence: expected the measured numbers, got {evidence!r}. Put them into an f-string.")
         verdict = Verdict(self, bool(condition), evidence)
         if strict() and not condition:

@@ -87,6 +87,14 @@ class Question(anywidget.AnyWidget):
         text = self.options[change["new"]]
         progress.record("prediction", self.question_id, notebook=notebook_of(self.question_id), choice=text)
 
+    def remember(self, option: str | None) -> None:
+        """Take up an earlier choice, without noting it a second time."""
+        if option in self.options:
+            with self.hold_trait_notifications():
+                self.unobserve(self._note, names="choice")
+                self.choice = self.options.index(option)
+            self.observe(self._note, names="choice")
+
     def __repr__(self) -> str:
         rows = [f"  {'●' if i == self.choice else '○'} {option}" for i, option in enumerate(self.options)]
         return "\n".join([f"Predict: {self.question}", *rows])
@@ -148,11 +156,11 @@ def predict(question_id: str, question: str, options: Sequence[str]) -> None:
     CourseError
         If there are fewer than two options, or two are alike.
     """
-    if len(set(options)) < 2 or len(set(options)) != len(options):
-        raise CourseError(f"options: expected two or more different ones, got {list(options)}. Add or reword one.")
+    options = [options] if isinstance(options, str) else list(options)
+    if not all(isinstance(option, str) for option in options) or len(set(options)) != len(options) or len(options) < 2:
+        raise CourseError(f"options: expected two or more different texts, got {options}. Add or reword one.")
     asked = Question(question_id, question, options)
-    if question_id in _ASKED and _ASKED[question_id].options == asked.options:
-        asked.set_trait("choice", _ASKED[question_id].choice)  # running the cell again keeps the choice
+    asked.remember(_earlier_choice(question_id))
     _ASKED[question_id] = asked
     show(asked)
 
@@ -183,7 +191,7 @@ def reveal(question_id: str, evidence: object, answer: str | int | None = None) 
         If `answer` is none of the options.
     """
     asked = _asked(question_id)
-    if isinstance(answer, int | np.integer) and 0 <= answer < len(asked.options):
+    if isinstance(answer, int | np.integer) and not isinstance(answer, bool) and 0 <= answer < len(asked.options):
         answer = asked.options[answer]
     if answer is not None and answer not in asked.options:
         raise CourseError(f"answer: expected one of {asked.options}, got {answer!r}. Give an option or its number.")
@@ -193,6 +201,16 @@ def reveal(question_id: str, evidence: object, answer: str | int | None = None) 
         "reveal", question_id, notebook=notebook_of(question_id), right=None if choice is None else choice == answer
     )
     show(Revealed(asked.question, choice, text, answer))
+
+
+def _earlier_choice(question_id: str) -> str | None:
+    """What was chosen before: in this session or, after a restart of the kernel, in the learner's record."""
+    if question_id in _ASKED and _ASKED[question_id].choice >= 0:
+        return chosen(question_id)
+    course = progress.find_course()
+    past = progress.events(course) if course else []
+    choices = [e.get("choice") for e in past if e.get("kind") == "prediction" and e.get("id") == question_id]
+    return choices[-1] if choices and isinstance(choices[-1], str) else None
 
 
 def _asked(question_id: str) -> Question:

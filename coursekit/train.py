@@ -5,6 +5,7 @@
 
 import copy
 import math
+import numbers
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -85,7 +86,7 @@ def fit(
     monitor : str
         Which of the evaluated numbers early stopping watches.
     higher_is_better : bool, optional
-        Default: false for a name with "loss" or "error" in it, else true.
+        Needed where the name of `monitor` does not tell: "accuracy" is better higher, "loss" and "error" lower.
     parameters : dict of str to ndarray, optional
         The weights that `step` changes in place; kept at their best for early stopping.
     progress : bool
@@ -117,15 +118,16 @@ def fit(
     2.98
     """
     _expect_sensible(epochs, patience, evaluate, parameters)
+    rising = _direction(monitor, higher_is_better) if patience is not None else True
     history = History()
-    watch = _Watch(monitor, higher_is_better, patience, parameters)
+    watch = _Watch(monitor, rising, patience, parameters)
     start = time.perf_counter()
     bar = _bar(epochs, progress)
     try:
         for epoch in range(1, epochs + 1):
             history.steps_per_epoch = _one_epoch(step, batches, history, epoch)
             history.epochs = epoch
-            measured = dict(evaluate()) if evaluate else {}
+            measured = _measured(evaluate)
             for name, value in measured.items():
                 history.metrics.setdefault(name, []).append(float(value))
             bar.set_postfix({"loss": history.loss[-1], **measured})
@@ -135,6 +137,7 @@ def fit(
                 break
     except KeyboardInterrupt:
         history.stopped = "interrupted"
+        watch.kept = None  # what was learned up to now stays, better or not
         print(f"Interrupted after {len(history.loss)} steps. What was learned is kept.")
     finally:
         bar.close()
@@ -148,7 +151,7 @@ class _Watch:
     """Early stopping: remembers the best weights and how long ago they were."""
 
     monitor: str
-    higher_is_better: bool | None
+    rising: bool
     patience: int | None
     parameters: Any
     best: float | None = None
@@ -159,26 +162,51 @@ class _Watch:
         if self.monitor not in measured:
             known = ", ".join(measured) or "nothing"
             raise CourseError(f"monitor: expected one of {known}, got {self.monitor!r}. Name what `evaluate` returns.")
-        rising = self.higher_is_better
-        if rising is None:
-            rising = not any(word in self.monitor for word in ("loss", "error"))
-        value = measured[self.monitor] if rising else -measured[self.monitor]
-        if self.best is None or value > self.best:
+        value = measured[self.monitor] if self.rising else -measured[self.monitor]
+        if self.best_epoch is None or value > self.best or (math.isnan(self.best) and not math.isnan(value)):
             self.best, self.best_epoch = value, epoch
             self.kept = copy.deepcopy(self.parameters)
         return epoch - self.best_epoch >= self.patience
 
     def restore(self) -> int | None:
-        if self.kept is not None:
-            for name, array in self.kept.items():
-                self.parameters[name][...] = array
+        """Put the best weights back; returns their epoch, or None if there was nothing to go back to."""
+        if self.kept is None:
+            return None
+        for name, array in self.kept.items():
+            self.parameters[name][...] = array
         return self.best_epoch
+
+
+def _direction(monitor: str, higher_is_better: bool | None) -> bool:
+    """Whether more of the monitored number is better."""
+    if higher_is_better is not None:
+        return higher_is_better
+    if any(word in monitor for word in ("loss", "error")):
+        return False
+    if "accuracy" in monitor:
+        return True
+    raise CourseError(f"higher_is_better: expected True or False for {monitor!r}, got nothing. Say which is better.")
+
+
+def _measured(evaluate: Callable | None) -> dict[str, float]:
+    """What `evaluate` returns, as numbers by name."""
+    found = evaluate() if evaluate else {}
+    if not isinstance(found, Mapping):
+        kind = type(found).__name__
+        raise CourseError(f'evaluate: expected a dict such as {{"accuracy": 0.9}}, got a {kind}. Return one.')
+    return {name: float(value) for name, value in found.items()}
 
 
 def _one_epoch(step: Callable, batches: Any, history: History, epoch: int) -> int:
     steps = 0
     for batch in batches() if callable(batches) else batches:
-        loss = float(step(*batch))
+        if not isinstance(batch, tuple | list):
+            kind = type(batch).__name__
+            raise CourseError(f"batches: expected tuples such as (x, y), got a {kind}. Pass `[(x, y)]` for one batch.")
+        loss = step(*batch)
+        if loss is None:
+            raise CourseError("step: expected it to return the loss, got None. End it with `return loss`.")
+        loss = float(loss)
         if not math.isfinite(loss):
             raise CourseError(
                 f"loss: expected a finite number, got {loss} in step {len(history.loss) + 1} (epoch {epoch}). "
@@ -195,14 +223,19 @@ def _one_epoch(step: Callable, batches: Any, history: History, epoch: int) -> in
 
 
 def _expect_sensible(epochs: int, patience: int | None, evaluate: Any, parameters: Any) -> None:
-    if epochs < 1:
-        raise CourseError(f"epochs: expected at least 1, got {epochs}. Train for one epoch or more.")
+    if not isinstance(epochs, numbers.Integral) or epochs < 1:
+        raise CourseError(f"epochs: expected a whole number of at least 1, got {epochs!r}. Train for one or more.")
     if patience is None:
         return
     if patience < 1:
         raise CourseError(f"patience: expected at least 1 epoch, got {patience}. Use None to train to the end.")
     if evaluate is None or parameters is None:
         raise CourseError("patience: expected evaluate= and parameters= with it, got one of them missing. Pass both.")
+    if not isinstance(parameters, Mapping):
+        kind = type(parameters).__name__
+        raise CourseError(
+            f"parameters: expected a dict of name to array, got a {kind}. Pass the weights that step changes."
+        )
 
 
 def _bar(epochs: int, progress: bool):

@@ -42,6 +42,7 @@ def test_evidence_to_the_contrary_is_said_and_raises_in_strict_mode(monkeypatch)
     [
         (0.7, "70 of 100", "condition: expected True or False, got a float"),
         (True, "clearly so", "evidence: expected the measured numbers"),
+        (True, 0.5, "evidence: expected the measured numbers, got 0.5"),
     ],
 )
 def test_a_judgement_needs_a_condition_and_numbers(condition, evidence, message):

@@ -105,6 +105,54 @@ def test_an_unfinished_figure_is_refused(draw, message):
         plot.show(figure)
 
 
+def labelled(ax):
+    plot.describe(ax, "Words enough to say what is shown.")
+    ax.set(xlabel="x", ylabel="y")
+    return ax
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: ax.plot([], []),
+        lambda ax: ax.plot([1, 2], [np.nan, np.nan]),
+        lambda ax: ax.scatter([], []),
+        lambda ax: ax.text(0, 0, " "),
+    ],
+)
+def test_a_figure_that_shows_nothing_is_refused(draw):
+    ax = labelled(plt.subplots()[1])
+    draw(ax)
+    with pytest.raises(CourseError, match="axes 1: expected something drawn, got nothing"):
+        plot.show(ax)
+
+
+def test_axes_side_by_side_each_need_a_label():
+    figure, axes = plt.subplots(1, 2, sharex=True)
+    for ax in axes:
+        labelled(ax).plot([1, 2])
+    axes[1].set_xlabel(" ")
+    with pytest.raises(CourseError, match="axes 2: expected a label with its unit on the x axis"):
+        plot.show(figure)
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        (lambda: plt.subplots(1, 2)[1], "figure: expected a figure or axes, got a ndarray"),
+        (lambda: None, "figure: expected a figure or axes, got a NoneType"),
+        (lambda: plt.figure(), "alt: expected a sentence"),
+    ],
+)
+def test_what_is_no_figure_is_told(shown, message):
+    with pytest.raises(CourseError, match=message):
+        plot.show(shown())
+    with pytest.raises(CourseError, match="figure: expected axes, got none"):
+        plot.show(plt.figure(), alt="Words enough to say what is shown.")
+    with pytest.raises(CourseError, match="alt: expected a text, got a int"):
+        plot.show(plt.subplots()[1], alt=5)
+
+
 def test_shared_axes_need_one_label():
     figure, axes = plt.subplots(1, 2, sharey=True)
     for ax in axes:

@@ -48,6 +48,13 @@ def test_a_choice_lands_in_progress_and_is_kept_when_the_cell_runs_again(tmp_pat
     predict("loss.demo", "What happens?", OPTIONS)
     assert chosen("loss.demo") == "it falls"
     assert "● it falls" in capsys.readouterr().out
+    module._ASKED.clear()  # the kernel was restarted: the record still knows
+    predict("loss.demo", "What happens?", OPTIONS)
+    assert chosen("loss.demo") == "it falls"
+    noted = (tmp_path / ".coursekit" / "progress.jsonl").read_text(encoding="utf-8")
+    assert noted.count("prediction") == 1
+    predict("loss.demo", "What happens?", ["other", "options"])
+    assert chosen("loss.demo") is None
 
 
 @pytest.mark.parametrize(
@@ -70,8 +77,11 @@ def test_the_measurement_is_set_beside_the_prediction(choice, answer, words, cap
 
 
 def test_bad_input_is_told():
-    with pytest.raises(CourseError, match="options: expected two or more different ones"):
+    with pytest.raises(CourseError, match="options: expected two or more different texts"):
         predict("loss.demo", "What?", ["one", "one"])
+    for odd in ([1, 2], "yes", ["one"]):
+        with pytest.raises(CourseError, match="options: expected two or more different texts"):
+            predict("loss.demo", "What?", odd)
     with pytest.raises(UnknownNameError, match=r"Run the cell with its predict\(...\) first"):
         reveal("loss.demo", 1)
     predict("loss.demo", "What?", OPTIONS)
@@ -79,6 +89,8 @@ def test_bad_input_is_told():
         reveal("loss.demo", 1, "up")
     with pytest.raises(CourseError, match="answer: expected one of .*, got 3"):
         reveal("loss.demo", 1, 3)
+    with pytest.raises(CourseError, match="answer: expected one of .*, got True"):
+        reveal("loss.demo", 1, True)
     with pytest.raises(UnknownNameError, match="Did you mean 'loss.demo'"):
         chosen("loss.dem")
 

@@ -86,7 +86,18 @@ def test_a_callable_makes_the_batches_of_each_epoch_anew():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "epochs: expected at least 1, got 0"),
+        ({"epochs": 0}, "epochs: expected a whole number of at least 1, got 0"),
+        ({"epochs": "3"}, "epochs: expected a whole number of at least 1, got '3'"),
+        ({"batches": [np.ones(3)]}, "batches: expected tuples such as"),
+        ({"evaluate": lambda: 0.5}, "evaluate: expected a dict such as"),
+        (
+            {"patience": 1, "evaluate": dict, "parameters": [1]},
+            "parameters: expected a dict of name to array, got a list",
+        ),
+        (
+            {"patience": 1, "evaluate": dict, "parameters": {}, "monitor": "perplexity"},
+            "higher_is_better: expected True or False",
+        ),
         ({"patience": 0}, "patience: expected at least 1 epoch, got 0"),
         ({"patience": 2}, "patience: expected evaluate= and parameters="),
         ({"batches": []}, "batches: expected at least one batch in epoch 1, got none"),
@@ -102,6 +113,47 @@ def test_bad_input_is_told(changes, message):
     arguments = {"batches": data, "progress": False} | changes
     with pytest.raises(CourseError, match=message):
         fit(step, **arguments)
+
+
+def test_an_interrupt_does_not_go_back_to_older_weights():
+    params = {"w": np.zeros(1)}
+    scores = iter([0.9, 0.1])
+
+    def step():
+        params["w"] += 1
+        if params["w"][0] == 6:
+            raise KeyboardInterrupt
+        return 1.0
+
+    history = fit(
+        step,
+        [()] * 2,
+        epochs=9,
+        evaluate=lambda: {"accuracy": next(scores)},
+        patience=5,
+        parameters=params,
+        progress=False,
+    )
+    assert (history.stopped, history.best_epoch, params["w"][0]) == ("interrupted", None, 6)
+
+
+def test_a_measurement_that_is_no_number_is_never_the_best():
+    params = {"w": np.zeros(1)}
+    scores = iter([float("nan"), 0.5, 0.9, 0.8])
+
+    def step():
+        params["w"] += 1
+        return 1.0
+
+    history = fit(
+        step, [()], epochs=4, evaluate=lambda: {"accuracy": next(scores)}, patience=3, parameters=params, progress=False
+    )
+    assert (history.best_epoch, params["w"][0]) == (3, 3)
+
+
+def test_a_step_without_a_loss_is_told():
+    with pytest.raises(CourseError, match="step: expected it to return the loss, got None"):
+        fit(lambda: None, [()], progress=False)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

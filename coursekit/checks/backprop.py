@@ -30,6 +30,7 @@ def _numerical_cases(rng):
     yield _sum_of_cubes, np.array([[0.5]])  # a single number
     yield _sum_of_sines, np.zeros(3)
     yield _sum_of_cubes, rng.normal(size=(2, 2)), 0.1  # the step is the caller's
+    yield _sum_of_cubes, np.array([200.0, -300.0]), 1e-3
 
 
 def _forward_differences(f, x, h=1e-5):
@@ -127,6 +128,7 @@ def _relu_cases(rng):
     yield rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
     yield rng.normal(size=(1, 5)), rng.normal(size=(1, 5))  # a batch of one
     yield np.ones((2, 3)), np.array([[-1.0, 0.0, 1.0], [0.0, 0.0, 2.0]])  # exactly at the kink
+    yield 1e4 * rng.normal(size=(2, 5)), np.zeros((2, 5))
     yield rng.normal(size=(3, 6)), -np.ones((3, 6))  # a dead layer
     yield rng.normal(size=(5, 2)).astype(np.float32), rng.normal(size=(5, 2)).astype(np.float32)
 
@@ -198,6 +200,7 @@ def _dense_cases(rng):
         yield rng.normal(size=(n, d)), rng.normal(size=(d, h)), rng.normal(size=(n, h))
     yield tuple(rng.normal(size=s).astype(np.float32) for s in ((8, 6), (6, 5), (8, 5)))
     yield rng.normal(size=(2, 3)), rng.normal(size=(3, 2)), np.zeros((2, 2))
+    yield 1e3 * rng.normal(size=(3, 4)), rng.normal(size=(4, 2)), rng.normal(size=(3, 2))
 
 
 def _bias_mean(X, W, dZ):

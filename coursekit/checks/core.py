@@ -107,17 +107,24 @@ class Exercise:
         Returns
         -------
         Result
+
+        Raises
+        ------
+        CourseError
+            If `seed` is no whole number of at least 0.
         """
         if inspect.isclass(obj) != inspect.isclass(self.reference):
             want, got = ("class", "function") if inspect.isclass(self.reference) else ("function", "class")
             return Result("error", f"Expected a {want} here, got a {got}. Keep the first line as it was.")
-        rng = np.random.default_rng(course_seed(seed))
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise CourseError(f"seed: expected a whole number of at least 0, got {seed!r}. Try 0.")
+        rng = np.random.default_rng(course_seed(int(seed)))
         cases = [case if isinstance(case, tuple) else (case,) for case in self.cases(rng)]
         trial = attempt(self, obj, cases)
         if trial.fault is None:
             return Result("passed", printed=trial.printed)
         if trial.state == "to do":
-            return Result("to do", "Write your answer above and run the cell.")
+            return Result("to do", trial.fault)
         named = self._named_mistake(cases, trial)
         message = f"{named}\n{trial.fault}" if named else trial.fault
         return Result(trial.state, message, named, trial.printed)

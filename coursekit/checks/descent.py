@@ -104,6 +104,8 @@ def _network_cases(rng):
         params = mlp.init(sizes, rng, float) | {"b1": rng.normal(size=sizes[1]), "b2": rng.normal(size=sizes[2])}
         yield params, rng.normal(size=(n, sizes[0])), rng.integers(0, sizes[2], n)
     yield mlp.init((7, 6, 5), rng), rng.normal(size=(8, 7)).astype(np.float32), rng.integers(0, 5, 8)
+    yield mlp.init((3, 4, 2), rng, float), 1e3 * rng.normal(size=(5, 3)), rng.integers(0, 2, 5)
+    yield mlp.init((3, 4, 2), rng, float), np.zeros((2, 3)), np.array([0, 1])
 
 
 def _backward(params, X, labels, *, mask="of z", scale=1.0, through="scores", biases=1.0, last_bias=1.0):
@@ -209,6 +211,7 @@ def _step_cases(rng):
     for lr in (0.5, 1e-3):
         yield {k: rng.normal(size=s) for k, s in names.items()}, {k: rng.normal(size=s) for k, s in names.items()}, lr
     yield {"w": rng.normal(size=3).astype(np.float32)}, {"w": np.zeros(3, np.float32)}, 0.3
+    yield {"w": np.array([1.0])}, {"w": np.array([1e5])}, 0.1  # an exploding gradient
 
 
 def _use_step(obj, params, grads, lr):

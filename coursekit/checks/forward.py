@@ -16,6 +16,7 @@ def _dense_cases(rng):
     yield rng.normal(size=(1, 5)), rng.normal(size=(5, 7)), rng.normal(size=7)  # a batch of one
     yield rng.normal(size=(3, 3)), rng.normal(size=(3, 3)), rng.normal(size=3)  # square: a transpose goes unnoticed
     yield np.zeros((2, 4)), rng.normal(size=(4, 3)), rng.normal(size=3)
+    yield 1e4 * rng.normal(size=(5, 2)), rng.normal(size=(2, 6)), rng.normal(size=6)
     yield tuple(rng.normal(size=s).astype(np.float32) for s in ((6, 4), (4, 5), (5,)))
 
 
@@ -161,6 +162,7 @@ def _hinge_cases(rng):
     yield np.array([0.5]), rng.normal(size=4)  # a single point
     yield rng.normal(size=6), np.array([0.0])  # a single knot
     yield np.zeros(3), np.zeros(2)
+    yield 1e4 * rng.normal(size=4), 1e4 * rng.normal(size=3)
     yield rng.normal(size=7).astype(np.float32), rng.normal(size=4).astype(np.float32)
 
 
@@ -241,6 +243,7 @@ def _network_cases(rng):
         yield mlp.init(sizes, rng, float) | biases, rng.normal(size=(n, sizes[0]))
     yield mlp.init((5, 8, 3), rng), rng.normal(size=(7, 5)).astype(np.float32)
     yield mlp.init((2, 3, 2), rng, float), np.zeros((2, 2))
+    yield mlp.init((2, 3, 4), rng, float), 1e4 * rng.normal(size=(3, 2))
 
 
 def _network_linear(params, X):

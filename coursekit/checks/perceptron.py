@@ -103,6 +103,7 @@ def _update_cases(rng):
     for y in (-1, 1, -1, 1):
         yield rng.normal(size=5), float(rng.normal()), rng.normal(size=5), y
     yield np.zeros(2), 0.0, np.array([100.0, -100.0]), 1
+    yield rng.normal(size=4).astype(np.float32), 0.5, rng.normal(size=4).astype(np.float32), -1
     yield np.array([-9.0, -9.0]), 0.0, np.array([4.7, 1.4]), 1  # one correction is not enough: still only one
     yield np.array([1.0, 1.0]), -2.0, np.array([1.0, 1.0]), 1  # exactly on the boundary
 
@@ -209,12 +210,14 @@ update = register(
 def _classifier_cases(rng):
     X = np.array([[2.0, 1.0], [-1.0, -2.0], [1.5, 0.5], [-2.0, 0.5]])
     yield X, np.array([1, -1, 1, -1]), 20
-    X = rng.normal(size=(40, 3))
-    w = rng.normal(size=3)
-    X += 0.3 * np.sign(X @ w + 0.2)[:, None] * w / np.linalg.norm(w)  # separable, with a gap
-    yield X, np.where(X @ w + 0.2 >= 0, 1, -1), 500
+    cloud, w = rng.normal(size=(40, 3)), rng.normal(size=3)
+    cloud += 0.3 * np.sign(cloud @ w + 0.2)[:, None] * w / np.linalg.norm(w)  # separable, with a gap
+    yield cloud, np.where(cloud @ w + 0.2 >= 0, 1, -1), 500
     yield rng.normal(size=(30, 2)), rng.choice([-1, 1], 30), 7  # not separable: must stop by itself
     yield np.array([[1.0, 1.0]]), np.array([-1]), 5  # a single example
+    yield np.zeros((3, 2)), np.array([1, -1, 1]), 4  # examples that say nothing
+    yield 1e3 * X, np.array([1, -1, 1, -1]), 20
+    yield X.astype(np.float32), np.array([1, -1, 1, -1]), 20
 
 
 def _use_classifier(cls, X, y, max_epochs):

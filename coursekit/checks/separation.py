@@ -16,7 +16,9 @@ def _margin_cases(rng):
     yield X, np.where(X @ w + 0.5 >= 0, 1, -1), w, 0.5
     yield rng.normal(size=(15, 3)), rng.choice([-1, 1], 15), 5 * rng.normal(size=3), -1.0  # some on the wrong side
     yield np.array([[1.0, 1.0]]), np.array([-1]), np.array([0.3, 0.4]), 2.0  # one example, on the wrong side
-    yield 100 * rng.normal(size=(6, 2)), rng.choice([-1, 1], 6), rng.normal(size=2), 3.0
+    yield 1000 * rng.normal(size=(6, 2)), rng.choice([-1, 1], 6), rng.normal(size=2), 3.0
+    yield np.zeros((3, 2)), np.array([1, -1, 1]), rng.normal(size=2), 0.7
+    yield rng.normal(size=(5, 3)).astype(np.float32), rng.choice([-1, 1], 5), rng.normal(size=3).astype(np.float32), 0.1
 
 
 def _width_of_the_street(X, y, w, b):
@@ -115,6 +117,7 @@ def _xor_cases(rng):
     yield _CORNERS
     yield _CORNERS[rng.integers(0, 4, 12)]
     yield _CORNERS[[3]]  # a batch of one
+    yield _CORNERS[[0]]
     yield _CORNERS[[1]]
 
 

@@ -171,6 +171,7 @@ def _rule_cases(rng):
     yield np.array([0.7]), 0.7
     yield rng.normal(size=9).astype(np.float32), 0.0
     yield np.zeros(4), -1.0
+    yield 1e5 * rng.random(6), 4e4
 
 
 def _reversed(feature, threshold):
@@ -240,6 +241,8 @@ def _threshold_cases(rng):
     yield rng.normal(size=100) + labels, labels
     yield rng.normal(size=5), np.ones(5, int)  # only one kind: the threshold must lie below them all
     yield np.array([2.0]), np.array([0])  # a single example
+    yield np.zeros(4), np.array([0, 1, 0, 1])  # a feature that says nothing
+    yield rng.normal(size=15).astype(np.float32), rng.integers(0, 2, 15)
     yield 100 + 50 * rng.random(30), rng.integers(0, 2, 30)  # far from the range 0 to 1
     skewed = np.r_[rng.random(40), 1.2 + 8 * rng.random(40)]  # one class spreads far: averages mislead
     yield skewed, np.r_[np.zeros(40, int), np.ones(40, int)]

@@ -2,10 +2,13 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
 __all__ = ["TimeLimitReached", "time_limit"]
+
+AGAIN = 0.1  # seconds between further alarms
 
 
 class TimeLimitReached(BaseException):
@@ -22,6 +25,16 @@ def time_limit(seconds: float) -> Iterator[bool]:
     It needs POSIX signals and the main thread. Elsewhere (Windows) the body runs without a limit, and the learner
     interrupts the kernel by hand.
 
+    Raises
+    ------
+    TimeLimitReached
+        In the body, when its time is up.
+
+    Notes
+    -----
+    A bare ``except:`` inside the loop swallows even this. So each further alarm raises at the *next line* instead of
+    where the code happens to be, until a line outside the ``try`` is hit.
+
     Examples
     --------
     >>> with time_limit(5) as enforced:
@@ -32,14 +45,24 @@ def time_limit(seconds: float) -> Iterator[bool]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield False
         return
+    alarms = 0
 
-    def stop(signum, frame):
+    def at_the_next_line(frame, event, argument):
         raise TimeLimitReached
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again each second, in case a bare `except:` swallowed it
+    def stop(signum, frame):
+        nonlocal alarms
+        alarms += 1
+        if alarms == 1:
+            raise TimeLimitReached
+        frame.f_trace = at_the_next_line
+        sys.settrace(at_the_next_line)
+
+    before, tracing = signal.signal(signal.SIGALRM, stop), sys.gettrace()
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
     try:
         yield True
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.settrace(tracing)
         signal.signal(signal.SIGALRM, before)

@@ -5,17 +5,15 @@ import html
 import io
 import math
 import weakref
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from coursekit.errors import CourseError
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = [
     "COLORS",
@@ -56,7 +54,7 @@ STYLE = {
 }
 mpl.rcParams.update(STYLE)
 
-_ALT: "weakref.WeakKeyDictionary[Axes, str]" = weakref.WeakKeyDictionary()
+_ALT: weakref.WeakKeyDictionary[Axes, str] = weakref.WeakKeyDictionary()
 
 
 class Picture:
@@ -82,12 +80,12 @@ class Picture:
         }
 
 
-def axes_or_new(ax: "Axes | None", **subplots) -> "Axes":
+def axes_or_new(ax: Axes | None, **subplots) -> Axes:
     """The given axes, or those of a new figure."""
     return plt.subplots(**subplots)[1] if ax is None else ax
 
 
-def logarithmic(ax: "Axes", axis: str) -> None:
+def logarithmic(ax: Axes, axis: str) -> None:
     """Make an axis logarithmic, with ticks that can be read on a short range as well as on a long one."""
     getattr(ax, f"set_{axis}scale")("log")
     low, high = sorted(getattr(ax, f"get_{axis}lim")())
@@ -99,18 +97,18 @@ def logarithmic(ax: "Axes", axis: str) -> None:
     which.set_minor_formatter(NullFormatter())
 
 
-def describe(ax: "Axes", text: str) -> "Axes":
+def describe(ax: Axes, text: str) -> Axes:
     """Attach to axes the words that say what they show; :func:`show` puts them together."""
     _ALT[ax] = " ".join(text.split())
     return ax
 
 
-def alt_text(figure: "Figure") -> str:
+def alt_text(figure: Figure) -> str:
     """What the axes of a figure say about themselves, in reading order."""
     return " ".join(_ALT[ax] for ax in figure.axes if ax in _ALT)
 
 
-def show(figure: "Figure | Axes", alt: str | None = None) -> None:
+def show(figure: Figure | Axes, alt: str | None = None) -> None:
     """Show a finished figure with its alternative text, and close it.
 
     Parameters
@@ -124,8 +122,9 @@ def show(figure: "Figure | Axes", alt: str | None = None) -> None:
     CourseError
         If there are no such words, an axes holds nothing, or an axis that is drawn has no label.
     """
-    figure = figure.get_figure() if not hasattr(figure, "axes") or hasattr(figure, "get_figure") else figure
-    figure = getattr(figure, "figure", figure)
+    figure = _figure_of(figure)
+    if not isinstance(alt, str | None):
+        raise CourseError(f"alt: expected a text, got a {type(alt).__name__}. Say what the figure shows.")
     words = " ".join((alt or alt_text(figure)).split())
     if len(words) < 20:
         raise CourseError(f"alt: expected a sentence that says what the figure shows, got {words!r}. Pass alt=...")
@@ -145,24 +144,45 @@ def show(figure: "Figure | Axes", alt: str | None = None) -> None:
     display(picture)
 
 
-def _expect_complete(figure: "Figure") -> None:
-    """Every axes holds something, and every axis that is drawn says what it measures."""
+def _figure_of(thing: Figure | Axes) -> Figure:
+    """The figure that is meant, whether it was given itself or by one of its axes."""
+    if isinstance(thing, Figure):
+        return thing
+    if isinstance(thing, Axes):
+        return thing.get_figure()
+    kind = type(thing).__name__
+    raise CourseError(f"figure: expected a figure or axes, got a {kind}. Pass what plt.subplots gives first.")
+
+
+def _expect_complete(figure: Figure) -> None:
+    """There are axes, each holds something that can be seen, and every axis that is drawn says what it measures."""
+    if not figure.axes:
+        raise CourseError("figure: expected axes, got none. Plot into it before you show it.")
     for number, ax in enumerate(figure.axes, 1):
-        if not (ax.has_data() or ax.images or ax.patches or ax.texts or ax.tables):
+        if not _shows_something(ax):
             raise CourseError(f"axes {number}: expected something drawn, got nothing. Remove it, or plot into it.")
-        is_colorbar = ax.get_label() == "<colorbar>"
-        if not ax.axison or is_colorbar:
+        if not ax.axison or ax.get_label() == "<colorbar>":
             continue
-        for axis, label in (("x", ax.get_xlabel()), ("y", ax.get_ylabel())):
+        for axis in "xy":
             drawn = getattr(ax, f"{axis}axis").get_visible() and len(getattr(ax, f"get_{axis}ticks")()) > 0
-            shared = axis in "xy" and _label_shared(ax, axis)
-            if drawn and not label and not shared:
+            label = getattr(ax, f"get_{axis}label")().strip()
+            if drawn and not label and not _label_shared(ax, axis):
                 raise CourseError(
                     f"axes {number}: expected a label with its unit on the {axis} axis, got none. Set it."
                 )
 
 
-def _label_shared(ax: "Axes", axis: str) -> bool:
-    """Whether another axes of the figure shares this axis and carries the label."""
+def _shows_something(ax: Axes) -> bool:
+    """Whether axes hold a picture, a patch, a text, or a point with finite coordinates."""
+    if ax.images or ax.patches or ax.tables or any(text.get_text().strip() for text in ax.texts):
+        return True
+    lines = [np.isfinite(np.asarray(line.get_xydata(), float)).all(axis=1).any() for line in ax.lines]
+    points = [np.isfinite(np.asarray(c.get_offsets(), float)).all(axis=1).any() for c in ax.collections]
+    return any(lines) or any(points) or any(c.get_paths() and c.get_array() is not None for c in ax.collections)
+
+
+def _label_shared(ax: Axes, axis: str) -> bool:
+    """Whether this axis hides its own numbers because another axes of the figure carries numbers and label for it."""
+    hides = not any(label.get_visible() and label.get_text() for label in getattr(ax, f"get_{axis}ticklabels")())
     siblings = getattr(ax, f"get_shared_{axis}_axes")().get_siblings(ax)
-    return any(getattr(other, f"get_{axis}label")() for other in siblings if other is not ax)
+    return hides and any(getattr(other, f"get_{axis}label")().strip() for other in siblings if other is not ax)
