@@ -29,6 +29,11 @@ def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
     ----------
     predicted, labels : ndarray of int, (N,)
 
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
     Raises
     ------
     ShapeError
@@ -51,6 +56,10 @@ def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, classes: int | N
     predicted, labels : ndarray of int, (N,)
     classes : int, optional
         K. The largest number that occurs, plus one, if left out.
+
+    Returns
+    -------
+    ndarray of int, (K, K)
 
     Raises
     ------
@@ -105,6 +114,10 @@ def reliability_curve(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     bins : int
         Of equal width from 0 to 1; bin m holds (m / bins, (m + 1) / bins], the first one 0 as well.
 
+    Returns
+    -------
+    Reliability
+
     Raises
     ------
     ShapeError
@@ -141,7 +154,15 @@ def reliability_curve(probabilities: np.ndarray, labels: np.ndarray, bins: int =
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """The gap between confidence and accuracy, averaged over rows: 0 for a model that knows how sure it may be.
 
-    Parameters and errors are those of :func:`reliability_curve`.
+    Parameters
+    ----------
+    probabilities, labels, bins
+        As for :func:`reliability_curve`, errors too.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
 
     Source
     ------
@@ -165,6 +186,11 @@ def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     probabilities : ndarray, (N, K) or (N,)
         With one number a row, it is the probability of class 1. A probability of 0 counts as the smallest float.
     labels : ndarray of int, (N,)
+
+    Returns
+    -------
+    float
+        In nats.
 
     Raises
     ------
@@ -217,6 +243,10 @@ def mean_and_spread(values: Sequence[float], percent: bool = False, decimals: in
         Print 0.861 as 86.1 %.
     decimals : int, optional
         Places after the point: 1 in percent, otherwise 3.
+
+    Returns
+    -------
+    Spread
 
     Raises
     ------

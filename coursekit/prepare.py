@@ -108,6 +108,8 @@ def split(
         raise CourseError("arrays: expected at least one, got none. Write split(x, y, rng=rng).")
     arrays = tuple(map(_rows, arrays))
     n = _same_length(x=arrays[0], **{f"array {k}": array for k, array in enumerate(arrays[1:], 2)})
+    if not isinstance(fractions, Sequence) or isinstance(fractions, str):
+        raise CourseError(f"fractions: expected a share for each part, got {fractions!r}. Write (0.8, 0.2).")
     if min(fractions, default=0) <= 0 or not math.isclose(sum(fractions), 1, abs_tol=1e-6):
         raise CourseError(f"fractions: expected positive numbers with sum 1, got {fractions}. Write (0.8, 0.2).")
     labels = np.zeros(n, dtype=int) if stratify is None else np.asarray(stratify)
@@ -220,6 +222,8 @@ def mean_and_std(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ------
     ShapeError
         If there is no row.
+    CourseError
+        If there is text in it, or a number that is NaN or infinite.
 
     Examples
     --------
@@ -227,8 +231,13 @@ def mean_and_std(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     (array([1., 5.]), array([1., 1.]))
     """
     train = np.asarray(train)
-    if len(train) == 0:
+    if train.ndim == 0 or len(train) == 0:
         raise ShapeError(f"train: expected at least one row, got shape {train.shape}. Look at how it was split.")
+    if train.dtype.kind not in "biuf":
+        raise CourseError(f"train: expected numbers, got {train.dtype}. Leave out or encode the columns that are text.")
+    if not np.isfinite(train).all():
+        bad = int((~np.isfinite(train)).sum())
+        raise CourseError(f"train: expected finite numbers, got {bad} that are NaN or inf. Fill or drop them first.")
     low, constant = train[0], train.max(axis=0) == train.min(axis=0)
     mean = np.where(constant, low, train.mean(axis=0, dtype=np.float64))
     std = np.where(constant, 1.0, train.std(axis=0, dtype=np.float64))

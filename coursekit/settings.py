@@ -17,8 +17,17 @@ SEED_STRIDE = 1000  # seeds of one run never meet those of the next
 
 
 def strict() -> bool:
-    """Whether this run must prove itself (``COURSEKIT_STRICT=1``)."""
-    return os.environ.get("COURSEKIT_STRICT", "") not in ("", "0")
+    """Whether this run must prove itself (``COURSEKIT_STRICT=1``).
+
+    Raises
+    ------
+    SettingError
+        If ``COURSEKIT_STRICT`` is set to something else than 1 or 0.
+    """
+    text = os.environ.get("COURSEKIT_STRICT", "") or "0"
+    if text not in ("0", "1"):
+        raise SettingError(f"COURSEKIT_STRICT: expected 1 or 0, got {text!r}. Unset it, or set it to 1.")
+    return text == "1"
 
 
 def course_seed(seed: int = 0) -> int:

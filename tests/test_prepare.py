@@ -222,3 +222,21 @@ def test_standardize_refuses():
         standardize(np.zeros((5, 3)), np.zeros((5, 2)))
     with pytest.raises(ShapeError, match="at least one row"):
         standardize(np.zeros((0, 3)))
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (3.0, "train: expected at least one row"),
+        (np.array([["a"], ["b"]]), "train: expected numbers"),
+        (np.array([[1.0], [np.nan]]), "train: expected finite numbers, got 1"),
+    ],
+)
+def test_what_has_no_mean_is_told(train, message):
+    with pytest.raises(CourseError, match=message):
+        standardize(train)
+
+
+def test_one_fraction_is_not_enough():
+    with pytest.raises(CourseError, match="fractions: expected a share for each part, got 0.5"):
+        split(np.ones(4), fractions=0.5, rng=np.random.default_rng(0))

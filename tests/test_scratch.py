@@ -81,6 +81,8 @@ def test_a_dense_layer_and_its_gradient_equal_torch():
         np.testing.assert_allclose(ours, other, rtol=1e-12)
     with pytest.raises(ShapeError, match=r"got \(5, 4\) @ \(3, 4\). Transpose one"):
         F.dense(X, W.T, b)
+    with pytest.raises(ShapeError, match=r"b: expected shape \(3,\), got \(4,\)"):
+        F.dense(X, W, np.zeros(4))
 
 
 @pytest.mark.parametrize("sizes", [(4, 3), (5, 8, 3), (6, 7, 5, 4)])

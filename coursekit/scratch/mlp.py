@@ -19,6 +19,10 @@ def parameter_count(sizes):
     sizes : sequence of int
         Layer sizes, input first: ``(784, 128, 10)``.
 
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> parameter_count((784, 128, 10))
@@ -28,18 +32,39 @@ def parameter_count(sizes):
 
 
 def init(sizes, rng, dtype=np.float32):
-    """Random weights of the size that keeps the signal's variance through ReLU layers (He et al. 2015), zero biases.
+    """Random weights of the size that keeps the signal's strength through ReLU layers, and zero biases.
 
     Parameters
     ----------
     sizes : sequence of int
-        At least input and output.
+        Layer sizes, input first; at least input and output.
     rng : numpy.random.Generator
     dtype : dtype
 
     Returns
     -------
     dict of str to ndarray
+        ``W1`` of shape (D, H), ``b1`` of shape (H,), and so on.
+
+    Raises
+    ------
+    CourseError
+        If there are fewer than two sizes, or one is below 1.
+
+    Notes
+    -----
+    A sum of D terms has D times the variance of one, and ReLU drops half of the mean square: weights of variance 2 / D
+    undo both.
+
+    Source
+    ------
+    He et al. (2015), Delving Deep into Rectifiers, section 2.2.
+
+    Examples
+    --------
+    >>> params = init((784, 128, 10), np.random.default_rng(0))
+    >>> {name: p.shape for name, p in params.items()}
+    {'W1': (784, 128), 'b1': (128,), 'W2': (128, 10), 'b2': (10,)}
     """
     if len(sizes) < 2 or min(sizes) < 1:
         raise CourseError(f"sizes: expected two or more positive layer sizes, got {tuple(sizes)}. Try (784, 128, 10).")
@@ -55,13 +80,23 @@ def forward(params, X):
 
     Parameters
     ----------
-    params : dict
+    params : dict of str to ndarray
     X : ndarray, shape (N, D)
 
     Returns
     -------
     scores : ndarray, shape (N, K)
     cache : list of (layer input, pre-activation) pairs, one a layer
+
+    Source
+    ------
+    Goodfellow et al. (2016), Deep Learning, section 6.5.4, algorithm 6.3.
+
+    Examples
+    --------
+    >>> Z, cache = forward(init((4, 8, 3), np.random.default_rng(0)), np.ones((5, 4)))
+    >>> Z.shape, [(A.shape, Z.shape) for A, Z in cache]
+    ((5, 3), [((5, 4), (5, 8)), ((5, 8), (5, 3))])
     """
     layers = len(params) // 2
     cache, A = [], X
@@ -73,12 +108,45 @@ def forward(params, X):
 
 
 def scores(params, X):
-    """Scores of a batch: (N, D) to (N, K)."""
+    """Scores of a batch: one number for each class, not yet probabilities.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+    X : ndarray, shape (N, D)
+
+    Returns
+    -------
+    ndarray, shape (N, K)
+
+    Examples
+    --------
+    >>> scores({"W1": np.array([[1.0, -1.0]]), "b1": np.array([0.0, 5.0])}, np.array([[2.0]]))
+    array([[2., 3.]])
+    """
     return forward(params, X)[0]
 
 
 def loss(params, X, labels):
-    """Cross-entropy of the network on a batch."""
+    """Cross-entropy of the network on a batch.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+    X : ndarray, shape (N, D)
+    labels : ndarray of int, shape (N,)
+
+    Returns
+    -------
+    float
+        In nats, the mean over the examples.
+
+    Examples
+    --------
+    >>> undecided = {"W1": np.zeros((4, 10)), "b1": np.zeros(10)}
+    >>> float(loss(undecided, np.ones((2, 4)), np.array([3, 7])).round(4))  # log 10
+    2.3026
+    """
     return F.cross_entropy(scores(params, X), labels)
 
 
@@ -87,7 +155,7 @@ def gradients(params, X, labels):
 
     Parameters
     ----------
-    params : dict
+    params : dict of str to ndarray
     X : ndarray, shape (N, D)
     labels : ndarray of int, shape (N,)
 
@@ -95,6 +163,22 @@ def gradients(params, X, labels):
     -------
     loss : float
     grads : dict with the names and shapes of `params`
+
+    Notes
+    -----
+    Each layer hands down dA = dZ W^T; the ReLU below lets it through where its input was positive: dZ = dA * (Z > 0).
+
+    Source
+    ------
+    Rumelhart, Hinton and Williams (1986), Learning representations by back-propagating errors; Goodfellow et al.
+    (2016), Deep Learning, section 6.5.4, algorithm 6.4.
+
+    Examples
+    --------
+    >>> undecided = {"W1": np.zeros((1, 2)), "b1": np.zeros(2)}
+    >>> value, grads = gradients(undecided, np.array([[2.0]]), np.array([0]))
+    >>> grads["W1"], grads["b1"]
+    (array([[-1.,  1.]]), array([-0.5,  0.5]))
     """
     Z, cache = forward(params, X)
     dZ = F.cross_entropy_grad(Z, labels)  # (N, K)
@@ -108,5 +192,20 @@ def gradients(params, X, labels):
 
 
 def predict(params, X):
-    """The class with the highest score: (N,) whole numbers."""
+    """The class with the highest score.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+    X : ndarray, shape (N, D)
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+
+    Examples
+    --------
+    >>> predict({"W1": np.array([[1.0, -1.0]]), "b1": np.zeros(2)}, np.array([[2.0], [-2.0]]))
+    array([0, 1])
+    """
     return scores(params, X).argmax(axis=1)

@@ -20,6 +20,10 @@ def sgd_step(params, grads, lr):
     CourseError
         If a parameter has no gradient.
 
+    Source
+    ------
+    Goodfellow et al. (2016), Deep Learning, section 8.3.1, algorithm 8.1.
+
     Examples
     --------
     >>> import numpy as np

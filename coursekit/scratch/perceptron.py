@@ -51,6 +51,15 @@ def update(w, b, x, y):
     -------
     w, b : ndarray, float
         New ones; the inputs are left as they are.
+
+    Source
+    ------
+    Rosenblatt (1958), The perceptron; Novikoff (1962), On convergence proofs for perceptrons.
+
+    Examples
+    --------
+    >>> update(np.zeros(2), 0.0, np.array([2.0, 1.0]), -1)
+    (array([-2., -1.]), -1.0)
     """
     if y * (w @ x + b) <= 0:
         return w + y * x, b + y
@@ -71,6 +80,16 @@ def margin(X, y, w, b):
     -------
     float
         In the units of X.
+
+    Source
+    ------
+    Novikoff (1962), On convergence proofs for perceptrons: with the boundary through the origin (b = 0), learning makes
+    at most (R / margin)^2 mistakes, R the largest norm of an example.
+
+    Examples
+    --------
+    >>> float(margin(np.array([[3.0, 0.0], [-5.0, 0.0]]), np.array([1, -1]), np.array([2.0, 0.0]), 0.0))
+    3.0
     """
     return np.min(y * (X @ w + b)) / np.linalg.norm(w)
 
@@ -90,6 +109,15 @@ class Perceptron:
     mistakes_ : list of int
         Mistakes made in each epoch; the last is 0 if it converged.
 
+    Raises
+    ------
+    CourseError
+        If `max_epochs` is below 1.
+
+    Source
+    ------
+    Rosenblatt (1958), The perceptron.
+
     Examples
     --------
     >>> X, y = np.array([[2.0, 1.0], [-1.0, -2.0]]), np.array([1, -1])
@@ -103,7 +131,23 @@ class Perceptron:
         self.max_epochs = max_epochs
 
     def fit(self, X, y):
-        """Learn from X (N, D) and y (N,) in {-1, +1}, example by example in the given order; returns self."""
+        """Learn example by example, in the given order, until an epoch passes without a mistake.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+        y : ndarray of -1 and +1, shape (N,)
+
+        Returns
+        -------
+        Perceptron
+            Itself.
+
+        Examples
+        --------
+        >>> Perceptron().fit(np.array([[2.0], [-1.0]]), np.array([1, -1])).mistakes_
+        [1, 0]
+        """
         self.w_, self.b_, self.mistakes_ = np.zeros(X.shape[1]), 0.0, []
         for _ in range(self.max_epochs):
             mistakes = 0
@@ -117,7 +161,22 @@ class Perceptron:
         return self
 
     def predict(self, X):
-        """-1 or +1 for each row of X."""
+        """The neuron's answer for each row.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+
+        Returns
+        -------
+        ndarray of -1 and +1, shape (N,)
+
+        Examples
+        --------
+        >>> neuron = Perceptron().fit(np.array([[2.0], [-1.0]]), np.array([1, -1]))
+        >>> neuron.predict(np.array([[7.0], [-7.0]]))
+        array([ 1, -1])
+        """
         return predict(X, self.w_, self.b_)
 
 
@@ -133,6 +192,15 @@ def xor_network(X):
     Returns
     -------
     ndarray of -1 and +1, shape (N,)
+
+    Source
+    ------
+    Goodfellow et al. (2016), Deep Learning, section 6.1 (with ReLU neurons there).
+
+    Examples
+    --------
+    >>> xor_network(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]))
+    array([-1,  1,  1, -1])
     """
     at_least_one = predict(X, np.array([1.0, 1.0]), -0.5)
     not_both = predict(X, np.array([-1.0, -1.0]), 1.5)
@@ -153,6 +221,21 @@ def logistic_gradient(X, y, w, b):
     Returns
     -------
     dw, db : ndarray of shape (D,), float
+
+    Notes
+    -----
+    With s = sigmoid(z), dL/ds = (s - y) / (s (1 - s)) and ds/dz = s (1 - s). The product is s - y: the slope that makes
+    a saturated neuron slow cancels.
+
+    Source
+    ------
+    Goodfellow et al. (2016), Deep Learning, section 6.2.2.2.
+
+    Examples
+    --------
+    >>> dw, db = logistic_gradient(np.array([[2.0], [4.0]]), np.array([0, 1]), np.zeros(1), 0.0)
+    >>> dw, float(db)
+    (array([-0.5]), 0.0)
     """
     error = F.sigmoid(X @ w + b) - y  # (N,)
     return X.T @ error / len(y), error.mean()

@@ -17,6 +17,7 @@ def mean_ink(images, rows):
     Returns
     -------
     ndarray, shape (N,)
+        In the units of the images.
 
     Examples
     --------
@@ -27,7 +28,23 @@ def mean_ink(images, rows):
 
 
 def threshold_rule(feature, threshold):
-    """1 where the feature is above the threshold, else 0; shape (N,), whole numbers."""
+    """1 where the feature is above the threshold, else 0.
+
+    Parameters
+    ----------
+    feature : ndarray, shape (N,)
+    threshold : float
+        In the units of the feature; a feature equal to it gives 0.
+
+    Returns
+    -------
+    ndarray of 0 and 1, shape (N,)
+
+    Examples
+    --------
+    >>> threshold_rule(np.array([1.0, 3.5, 6.0]), threshold=3.5)
+    array([0, 0, 1])
+    """
     return (feature > threshold).astype(int)
 
 
@@ -45,6 +62,11 @@ def best_threshold(feature, labels):
     Returns
     -------
     float
+        In the units of the feature.
+
+    Source
+    ------
+    Iba and Langley (1992), Induction of one-level decision trees.
 
     Examples
     --------
