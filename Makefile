@@ -39,13 +39,13 @@ check: $(PROVE)  ## are the notebooks what notebooks/src says?
 	$(call step,coursekit build --check,$(PY) -m coursekit build --check)
 
 build: $(PROVE)  ## turn notebooks/src into both editions (only those that changed)
-	$(call step,coursekit build,$(ONE_CORE) $(PY) -m coursekit build)
+	$(call step,coursekit build,$(ONE_CORE) $(OFFLINE) $(PY) -m coursekit build)
 
 unit: $(PROVE)  ## tests and doctests, without the slow ones
 	$(call step,unit: tests and doctests,$(ONE_CORE) $(PY) -m pytest -n 2 -m "not slow")
 
 notebooks: $(PROVE)  ## the slow tests, and nbval on every notebook of both editions
-	$(call step,notebooks: learners and wheel,$(ONE_CORE) $(PY) -m pytest -n 2 -m slow tests)
+	$(call step,notebooks: learners and wheel,$(ONE_CORE) $(OFFLINE) $(PY) -m pytest -n 2 -m slow tests)
 	$(call step,notebooks: nbval on both editions,$(ONE_CORE) $(OFFLINE) $(PY) -m pytest \
 		-p tests.nbval_house -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks)
 
@@ -56,7 +56,7 @@ seeds: $(PROVE)  ## do the claims hold for other seeds? (SEEDS="0 1 2")
 bench: $(PROVE)  ## milliseconds per import and seconds per notebook
 	$(call step,bench: imports,$(import_times))
 	@mkdir -p build
-	$(call step,bench: notebooks,$(ONE_CORE) $(PY) -m coursekit run --edition worked --report build/bench.json)
+	$(call step,bench: notebooks,$(ONE_CORE) $(OFFLINE) $(PY) -m coursekit run --edition worked --report build/bench.json)
 
 import_times = for module in coursekit coursekit.cli coursekit.scratch coursekit.checks coursekit.plot; do \
 	$(PY) -X importtime -c "import $$module" 2>&1 | \

@@ -5,6 +5,7 @@ the prose that no cell prints. Each guard is a function from a notebook to a lis
 """
 
 import ast
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ __all__ = [
     "registered",
     "runs_to_the_end",
     "sections",
+    "seeds",
     "self_contained",
     "uses",
 ]
@@ -45,6 +47,11 @@ FORBIDDEN = {
     r"(?:requests|httpx|urllib)\b": "downloads: use coursekit.datasets.load",
     r"\bsys\.path\b": "changes sys.path: import from coursekit",
     r"^\s*from\s+\S+\s+import\s+\*": "imports everything with a star: name what is used",
+}
+SEEDED = {"default_rng", "RandomState", "Random", "manual_seed", "SeedSequence"}
+GLOBAL_SEED = re.compile(r"\brandom\.seed$|\brandom import\b.*\bseed\b")
+FIXED_SEEDS = {  # (notebook, function): why its result is the same for every seed
+    ("01_perceptron", "LinearSVC"): "without an intercept the optimum is unique; the seed orders the solver's steps",
 }
 NUMBER = r"\d+(?:[.,]\d+)*"
 PERCENT = re.compile(rf"(?<![\w.,])(?:({NUMBER})\s*(?:to|and|or|-|–)\s*)?({NUMBER})(?:\s|&nbsp;)*(?:\\?%|per\s?cent\b)")
@@ -97,15 +104,9 @@ def uses(notebook: "NotebookNode", function: str) -> Iterator[tuple[str, int]]:
 
     A cell that is not Python uses nothing: it will fail when it runs.
     """
-    for number, cell in _cells(notebook, "code"):
-        try:
-            tree = parse(cell.source)
-        except SyntaxError:
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and function == getattr(node.func, "id", getattr(node.func, "attr", None)):
-                if node.args and isinstance(node.args[0], ast.Constant):
-                    yield str(node.args[0].value), number
+    for number, node in _syntax(notebook):
+        if function == _called(node) and node.args and isinstance(node.args[0], ast.Constant):
+            yield str(node.args[0].value), number
 
 
 def marked_cells(notebook: "NotebookNode") -> list[Problem]:
@@ -187,7 +188,7 @@ def exercises_complete(notebook: "NotebookNode", exercises: Mapping[str, Any]) -
 
 def numbers(notebook: "NotebookNode") -> list[Problem]:
     """A number beside a percent sign is printed by a cell, or is quoted with its source: ``(Rosenblatt, 1958)``."""
-    printed = "\n".join(_output_texts(notebook))
+    printed = "\n".join(text for _, cell in _cells(notebook, "code") for text in _texts(cell))
     problems = []
     for number, cell in _cells(notebook, "markdown"):
         for paragraph in re.split(r"\n\s*\n", FENCE.sub("", cell.source)):
@@ -210,6 +211,27 @@ def self_contained(notebook: "NotebookNode") -> list[Problem]:
             if re.search(pattern, code, re.MULTILINE):
                 problems.append(_problem(notebook, reason, number))
     return problems
+
+
+def seeds(notebook: "NotebookNode", exempt: Mapping[tuple[str, str], str] = FIXED_SEEDS) -> list[Problem]:
+    """Randomness comes from course_seed or course_rng, never from a number in a cell: it follows COURSEKIT_SEED."""
+    name = notebook.metadata.coursekit.name
+    found = ((number, node) for number, node in _syntax(notebook) if (name, _called(node)) not in exempt)
+    return [_problem(notebook, reason, number) for number, node in found for reason in _seed_faults(node)]
+
+
+def _seed_faults(node: ast.AST) -> Iterator[str]:
+    """What keeps the randomness of one piece of syntax from following the seed of the run."""
+    advice = "so it does not follow COURSEKIT_SEED: use course_seed or course_rng"
+    if isinstance(node, ast.Attribute | ast.ImportFrom) and GLOBAL_SEED.search(ast.unparse(node)):
+        yield f"random.seed seeds what all share, {advice}"
+    if isinstance(node, ast.Call):
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        seed = given.get("random_state")
+        if _called(node) in SEEDED:
+            seed = node.args[0] if node.args else given.get("seed", ast.Constant(None))
+        if seed and not any(isinstance(part, ast.Name) for part in ast.walk(seed)):
+            yield f"{_called(node)} has the seed {ast.unparse(seed)}, {advice}"
 
 
 def addresses(notebook: "NotebookNode") -> list[Problem]:
@@ -300,6 +322,7 @@ GUARDS = (
     numbers,
     self_contained,
     addresses,
+    seeds,
     sections,
     quiz,
 )
@@ -323,6 +346,19 @@ def inspect_notebook(
 
 def _cells(notebook: "NotebookNode", kind: str) -> Iterator[tuple[int, "NotebookNode"]]:
     return ((n, cell) for n, cell in enumerate(notebook.cells, 1) if cell.cell_type == kind)
+
+
+def _syntax(notebook: "NotebookNode") -> Iterator[tuple[int, ast.AST]]:
+    """Every piece of syntax of the cells that are Python, with the number of its cell."""
+    for number, cell in _cells(notebook, "code"):
+        with contextlib.suppress(SyntaxError):
+            yield from ((number, node) for node in ast.walk(parse(cell.source)))
+
+
+def _called(node: ast.AST) -> str:
+    """The plain name of the function that a call calls."""
+    function = node.func if isinstance(node, ast.Call) else None
+    return getattr(function, "id", getattr(function, "attr", ""))
 
 
 def _tags(cell: "NotebookNode") -> list[str]:
@@ -358,8 +394,3 @@ def _texts(cell: "NotebookNode") -> Iterator[str]:
     for output in cell.get("outputs", []):
         yield output.get("text", "")
         yield from (text for kind, text in output.get("data", {}).items() if kind.startswith("text/"))
-
-
-def _output_texts(notebook: "NotebookNode") -> Iterator[str]:
-    for _, cell in _cells(notebook, "code"):
-        yield from _texts(cell)

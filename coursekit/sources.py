@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from coursekit import places
 from coursekit.errors import BuildError, expect_known
-from coursekit.guards import MARK, Problem, parse
+from coursekit.guards import MARK, Problem, parse, uses
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+LIKE_A_MARKER = re.compile(r"(?<![a-z])(?:begin|end)[\s_-]*solution(?![a-z])", re.IGNORECASE)
 STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 STATES = ("untouched", "one wrong", "one raising", "all solved")
 METADATA = {
@@ -187,38 +188,41 @@ def _parsed(name: str, text: str) -> list["NotebookNode"]:
 
     file = f"notebooks/src/{name}.py"
     try:
-        cells = jupytext.reads(text, fmt="py:percent").cells
+        notebook = jupytext.reads(text, fmt="py:percent")
     except Exception as error:  # jupytext and nbformat have many: a header that is no YAML, metadata that is no JSON
         reason = str(error).strip().split("\n")[0]
         raise BuildError(
             f"{file}: expected a source in py:percent, got {reason!r}. Mend or drop the header."
         ) from error
-    cells = [cell for cell in cells if cell.source.strip()]
+    cells = notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     for cell in cells:
         tags = cell.metadata.get("tags")
         cell.metadata.clear()
         if tags:
             cell.metadata["tags"] = tags
+    exercises = dict((number, key) for key, number in uses(notebook, "exercise"))
     problems = [
         Problem(file, reason, number)
         for number, cell in enumerate(cells, 1)
-        for reason in _marker_faults(cell.source, code=cell.cell_type == "code")
+        for reason in _marker_faults(cell.source, cell.cell_type == "code", exercises.get(number))
     ]
     if problems:
         raise SourceError(f"{name}: the source is not sound", problems)
     return cells
 
 
-def _marker_faults(source: str, code: bool) -> list[str]:
-    """What is wrong with the solution markers of a cell."""
+def _marker_faults(source: str, code: bool, exercise: str | None = None) -> list[str]:
+    """What is wrong with the solution markers of a cell; that of an exercise must have some."""
     lines = source.splitlines()
-    markers = [
-        (n, line.strip()) for n, line in enumerate(lines, 1) if re.match(r"#+ *(BEGIN|END) SOLUTION", line.strip())
-    ]
+    markers = [(n, line.strip()) for n, line in enumerate(lines, 1) if LIKE_A_MARKER.search(line)]
     if not markers:
-        return []
+        reason = f"exercise {exercise!r} has no solution between markers, so learners would get the answer"
+        return [f"{reason}: expected {BEGIN!r} and {END!r} around it"] if exercise else []
     if not code:
         return ["a solution marker in prose: markers belong into code"]
+    unlike = [(n, line) for n, line in markers if line not in (BEGIN, END)]
+    if unlike:
+        return [f"line {n} of the cell: expected {BEGIN!r} or {END!r} alone in the line, got {m!r}" for n, m in unlike]
     if [marker for _, marker in markers] != [BEGIN, END] * (len(markers) // 2) or len(markers) % 2:
         return [f"unbalanced markers: expected {BEGIN!r} and {END!r} in turn, got {[m for _, m in markers]}"]
     try:

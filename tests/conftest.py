@@ -167,6 +167,13 @@ def no_settings_of_the_user(monkeypatch):
 
 
 @pytest.fixture
+def offline(monkeypatch):
+    """Every Python that the test starts, a kernel too, reaches this machine and no other."""
+    paths = [str(Path(__file__).resolve().parent / "offline"), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+
+
+@pytest.fixture
 def tiny_source() -> str:
     """The source of a notebook that satisfies every guard."""
     return TINY.lstrip()

@@ -51,13 +51,23 @@ def test_a_good_notebook_passes_all_guards(tiny_source, tiny_registry):
 def test_inspect_runs_every_guard(tiny_registry):
     broken = notebook(
         "### Start\n\nIt is 86 % right.",
-        {"code": "from os import *  # NBVAL_CHECK_OUTPUT", "tags": ["exercise"]},
+        {"code": "from os import *  # NBVAL_CHECK_OUTPUT\nrandom.seed(1)", "tags": ["exercise"]},
         {"code": "# NBVAL_CHECK_OUTPUT\nobject()"},
         {"code": "1", "tags": ["raises-exception"], "outputs": [printed("<object at 0x7f0000001234>")]},
         "## Explain it back",
     )
     text = said(guards.inspect_notebook(broken, **tiny_registry))
-    for word in ("no stored output", "raises-exception", "level", "never used", "holds none", "86", "star", "address"):
+    for word in (
+        "no stored output",
+        "raises-exception",
+        "level",
+        "never used",
+        "holds none",
+        "86",
+        "star",
+        "address",
+        "all share",
+    ):
         assert word in text
     assert "Go further" in text and "the quiz" in text
 
@@ -201,6 +211,40 @@ def test_numbers(prose, missing):
 def test_self_contained(code, reason):
     problems = guards.self_contained(notebook("# T", {"code": code}))
     assert reason in said(problems) and bool(problems) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("rng = np.random.default_rng(0)", "default_rng has the seed 0, so it does not follow COURSEKIT_SEED"),
+        ("def f():\n    return default_rng(seed=[1, 2])", "default_rng has the seed [1, 2]"),
+        ("rng = np.random.default_rng()", "default_rng has the seed None"),
+        ("rng = np.random.RandomState(3 + 4)", "RandomState has the seed 3 + 4"),
+        ("torch.manual_seed(1)", "manual_seed has the seed 1"),
+        ("np.random.seed(0)", "random.seed seeds what all share"),
+        ("import random\nrandom.seed(course_seed())", "random.seed seeds what all share"),
+        ("from numpy.random import normal, seed", "random.seed seeds what all share"),
+        ("model = LinearSVC(C=1, random_state=0)", "LinearSVC has the seed 0"),
+        ("parts = train_test_split(X, y, random_state=None)", "train_test_split has the seed None"),
+        ("rng = np.random.default_rng(seed)\nother = default_rng(course_seed(1))", ""),
+        ("model = LinearSVC(random_state=course_seed())\nseed = 3\nrng.seed = course_rng(0)", ""),
+        ("print('np.random.seed(0)')  # default_rng(0)", ""),
+        ("def not python, default_rng(0)", ""),
+    ],
+)
+def test_seeds(code, reason):
+    problems = guards.seeds(notebook("# T", {"code": code}))
+    assert len(problems) == bool(reason)
+    assert all(str(problem).startswith("notebooks/solutions/01_tiny.ipynb, cell 2: ") for problem in problems)
+    assert reason in said(problems)
+
+
+def test_a_fixed_seed_is_exempt_for_one_function_of_one_notebook():
+    cell = {"code": "LinearSVC(random_state=0)\nMLPClassifier(random_state=0)"}
+    exempt = {("01_tiny", "LinearSVC"): "its optimum is unique"}
+    assert "MLPClassifier" in said(guards.seeds(notebook(cell), exempt)) and len(guards.seeds(notebook(cell))) == 2
+    assert len(guards.seeds(notebook(cell), exempt)) == 1
+    assert len(guards.seeds(notebook(cell, name="02_other"), exempt)) == 2
 
 
 def test_addresses():

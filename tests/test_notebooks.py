@@ -1,5 +1,6 @@
 """The real notebooks are what their sources say and keep the rules of the house; and nbval, as we run it, can fail."""
 
+import ast
 import inspect
 import json
 import os
@@ -7,7 +8,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import nbformat
@@ -32,15 +33,72 @@ def notebook(name: str, edition: str):
     return nbformat.read(sources.edition_path(name, edition, ROOT), as_version=4)
 
 
-def solutions(name: str) -> set[str]:
-    """The lines between solution markers, found in the plainest way there is."""
-    lines, inside = set(), False
-    for line in (ROOT / "notebooks" / "src" / f"{name}.py").read_text(encoding="utf-8").splitlines():
-        if line.strip() in ("### BEGIN SOLUTION", "### END SOLUTION"):
-            inside = line.strip() == "### BEGIN SOLUTION"
-        elif inside and line.strip():
-            lines.add(line.strip())
-    return lines
+STUB = ["# YOUR CODE HERE", "raise NotImplementedError"]
+ASKS = re.compile(r'^@exercise\("(.+?)"\)', re.MULTILINE)
+
+
+def source(name: str) -> str:
+    return (ROOT / "notebooks" / "src" / f"{name}.py").read_text(encoding="utf-8")
+
+
+def solutions(text: str) -> list[list[str]]:
+    """The lines between each pair of solution markers, found in the plainest way there is."""
+    found, inside = [], False
+    for line in map(str.strip, text.splitlines()):
+        if line in ("### BEGIN SOLUTION", "### END SOLUTION"):
+            inside = line == "### BEGIN SOLUTION"
+            found += [[]] if inside else []
+        elif inside and line:
+            found[-1].append(line)
+    return found
+
+
+def given(text: str) -> Counter:
+    """The lines outside the markers, and how often each stands there."""
+    lines = Counter(line.strip() for line in text.splitlines())
+    return lines - Counter(line for solution in solutions(text) for line in solution)
+
+
+def bodies(code: str):
+    """The name and the body of every function and method of a cell, line by line and without its docstring."""
+    lines = code.splitlines()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.FunctionDef):
+            told = ast.get_docstring(node) is not None
+            start = node.body[0].end_lineno if told else node.body[0].lineno - 1
+            while not told and lines[start - 1].strip().startswith("#"):
+                start -= 1  # a remark above the first statement is in the body too
+            yield node.name, [line.strip() for line in lines[start : node.end_lineno] if line.strip()]
+
+
+def leaks(text: str, learner) -> list[str]:
+    """What the learner edition of a source gives away."""
+    parts = [part for part in re.split(r"^# %%.*$", text, flags=re.MULTILINE) if ASKS.search(part)]
+    asked = {ASKS.search(part)[1]: part for part in parts}
+    cells = {key: cell.source for cell in learner.cells for key in ASKS.findall(cell.source)}
+    found = [f"{key}: in one of source and edition only" for key in asked.keys() ^ cells.keys()]
+    for key in asked.keys() & cells.keys():
+        found += [f"{key}: {reason}" for reason in leaks_of_one(asked[key], cells[key])]
+    lines = [line.strip() for cell in learner.cells for line in cell.source.splitlines()]
+    secret = telling(line for solution in solutions(text) for line in solution)
+    found += [f"a cell holds {line!r}" for line in secret if any(line in one for one in lines)]
+    stubs = [lines.count(line) for line in STUB]
+    if stubs != [len(solutions(text))] * 2:
+        found.append(f"{stubs} lines of stubs for {len(solutions(text))} pairs of markers")
+    return found + ["a marker is left"] * any("SOLUTION" in line for line in lines)
+
+
+def leaks_of_one(asked: str, cell: str) -> list[str]:
+    """What the cell of one exercise gives away, given what the source has in its place."""
+    secret = {line for solution in solutions(asked) for line in solution}
+    lines = Counter(line.strip() for line in cell.splitlines())
+    found = [f"{line!r} is not given" for line in lines - given(asked) if line not in STUB]
+    found += [f"{line!r} gives it away" for line in lines if line.startswith("#") and line.strip("# ") in secret]
+    made = [body for name, body in bodies(cell) if name != "__init__" or body == STUB]
+    found += [f"expected a stub, got {body}" for body in made if body != STUB]
+    if not made or len(made) != len(solutions(asked)):
+        found.append(f"{len(solutions(asked))} pairs of markers for {len(made)} functions")
+    return found
 
 
 def telling(lines) -> set[str]:
@@ -67,10 +125,66 @@ def test_a_notebook_keeps_the_rules(name, guard):
 
 @every_notebook
 def test_the_learner_edition_holds_no_line_of_a_solution(name):
-    text = "\n".join(cell.source for cell in notebook(name, "learner").cells)
-    assert solutions(name), "no solution was found at all"
-    assert {line for line in telling(solutions(name)) if line in text} == set()
-    assert "SOLUTION" not in text and text.count("raise NotImplementedError") >= 1
+    assert solutions(source(name)), "no solution was found at all"
+    assert leaks(source(name), notebook(name, "learner")) == []
+
+
+BROKEN = ("perceptron.update", "forward.dense", "backprop.relu", "perceptron.classifier")
+MARKED = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)\n *### END SOLUTION$", re.DOTALL | re.MULTILINE)
+LEAKS = {
+    "the answer for the stub": lambda stub, answer: answer,
+    "another answer for the stub": lambda stub, answer: f"{stub[: stub.index('#')]}return 1",
+    "the answer after the stub": lambda stub, answer: f"{stub}\n{answer}",
+    "the last line after the stub": lambda stub, answer: f"{stub}\n{answer.splitlines()[-1]}",
+    "the last line as a remark": lambda stub, answer: f"{stub}\n# {answer.splitlines()[-1].strip()}",
+}
+
+
+def parts_of(key: str):
+    """The name and the source of the notebook of an exercise, and its last solution: with its markers, stub, answer."""
+    name = next(name for name in NAMES if f'@exercise("{key}")' in source(name))
+    before, _, after = source(name).partition(f'@exercise("{key}")')
+    marked = list(MARKED.finditer(re.split(r"^# %%", after, flags=re.MULTILINE)[0]))[-1]
+    assert (before + after).count(marked[0]) == 1
+    return name, source(name), marked[0], "\n".join(marked[1] + line for line in STUB), marked[2]
+
+
+def learner_with(name: str, key: str, stub: str, instead: str):
+    learner = sources.learner(name, source(name))
+    cell = next(cell for cell in learner.cells if f'@exercise("{key}")' in cell.source)
+    head, found, tail = cell.source.rpartition(stub)
+    assert found
+    cell.source = head + instead + tail
+    return learner
+
+
+@pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
+@pytest.mark.parametrize("key", BROKEN)
+def test_each_leak_is_caught(key, leak):
+    name, text, marked, stub, answer = parts_of(key)
+    assert leaks(text, learner_with(name, key, stub, stub)) == []
+    instead = leak(stub, answer)
+    broken = learner_with(name, key, stub, instead)
+    assert leaks(text, broken) != []
+    told = leaks(text.replace(marked, instead.replace(stub, marked)), broken)
+    assert told != [], "nothing differs from the source now: it is the source that gives the answer away"
+    assert leaks(text, sources.learner(name, text.replace(f'@exercise("{key}")', "# no exercise"))) != []
+
+
+def test_a_telling_line_in_another_cell_and_a_stub_too_many_are_caught():
+    name, text = "02_forward_pass", source("02_forward_pass")
+    learner = sources.learner(name, text)
+    learner.cells[0].source += f"\n\nWrite `{max(telling(sum(solutions(text), [])), key=len)}`."
+    assert [leak for leak in leaks(text, learner) if leak.startswith("a cell holds")] != []
+    learner = sources.learner(name, text)
+    learner.cells[-1].source += "\n# YOUR CODE HERE\nraise NotImplementedError"
+    assert any("lines of stubs" in leak for leak in leaks(text, learner))
+
+
+def test_every_fixed_seed_that_is_exempt_is_there_and_has_a_reason():
+    for (name, function), reason in guards.FIXED_SEEDS.items():
+        assert f"{function} has the seed" in said(guards.seeds(notebook(name, "worked"), exempt={}))
+        assert len(reason.split()) > 3
 
 
 @every_notebook

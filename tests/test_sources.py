@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursekit import sources
+from coursekit import editions, sources
 from coursekit.errors import BuildError
 from coursekit.sources import SourceError
 
@@ -73,7 +73,11 @@ def test_cell_ids_come_from_the_content():
         (EXERCISE.format("    ### BEGIN SOLUTION\n    return 2 * x"), "unbalanced"),
         (EXERCISE.format("    return 2 * x\n    ### END SOLUTION"), "unbalanced"),
         (EXERCISE.format("    ### END SOLUTION\n    return 2 * x\n    ### BEGIN SOLUTION"), "unbalanced"),
-        (EXERCISE.format("    # BEGIN SOLUTION\n    return 2 * x\n    # END SOLUTION"), "unbalanced"),
+        (
+            EXERCISE.format("    # BEGIN SOLUTION\n    return 2 * x\n    # END SOLUTION"),
+            "line 3 of the cell: expected '###",
+        ),
+        (EXERCISE.format("    return 2 * x"), "exercise 'tiny.double' has no solution between markers"),
         ("### BEGIN SOLUTION\nx = 1\n### END SOLUTION", "outside a function or class body"),
         ("if True:\n    ### BEGIN SOLUTION\n    x = 1\n    ### END SOLUTION", "outside a function or class body"),
         ("def f():\n    pass\n### BEGIN SOLUTION\nx = 1\n### END SOLUTION", "outside a function or class body"),
@@ -92,6 +96,42 @@ def test_cell_ids_come_from_the_content():
 )
 def test_markers_in_the_wrong_place_are_named(body, said):
     assert re.search(said, faults(body))
+
+
+@pytest.mark.parametrize("edition", [sources.learner, sources.worked])
+@pytest.mark.parametrize(
+    "like",
+    [
+        "### begin solution",
+        "### BEGIN  SOLUTION",
+        "###BEGIN SOLUTION",
+        "### BEGIN SOLUTION #",
+        "### BEGIN_SOLUTION",
+        "x = x ### BEGIN SOLUTION",
+        "#### End\tSolution",
+        'x = """ ### END SOLUTION"""',
+    ],
+)
+def test_what_looks_like_a_marker_and_is_none_is_refused(like, edition):
+    cell = EXERCISE.format(f"    {like}\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION")
+    with pytest.raises(SourceError) as caught:
+        edition("01_tiny", CODE.format("x = 1") + "\n" + CODE.format(cell))
+    assert "notebooks/src/01_tiny.py, cell 2: line 3 of the cell: expected '### BEGIN SOLUTION'" in str(caught.value)
+    assert f"alone in the line, got {like!r}" in str(caught.value)
+
+
+def test_words_about_a_solution_are_no_markers():
+    remark = "# the beginning: solutions are in the end of the book, resolutions append solution by solution"
+    cell = EXERCISE.format(f"    {remark}\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION")
+    assert remark in sources.learner("01_tiny", CODE.format(cell)).cells[0].source
+
+
+def test_the_check_refuses_an_exercise_without_a_solution(tiny_course, tiny_registry):
+    source = sources.sources(tiny_course)["01_tiny"]
+    text = source.read_text(encoding="utf-8")
+    source.write_text(re.sub(r" *### (BEGIN|END) SOLUTION\n", "", text, count=2), encoding="utf-8")
+    said = "\n".join(map(str, editions.check(root=tiny_course, **tiny_registry)))
+    assert "notebooks/src/01_tiny.py, cell 4: exercise 'tiny.double' has no solution between markers" in said
 
 
 def test_a_fault_names_the_file_and_the_cell():
