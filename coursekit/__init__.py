@@ -5,6 +5,7 @@ A map, in the order in which the rooms may import each other:
 ==========================  =================================================================
 ``errors``                  what goes wrong, said so that a person can mend it
 ``settings``, ``places``    strict mode and the seed of a run; where the course's files are
+``storage``                 a file is written whole or not at all
 ``progress``                the learner's own record of what was tried and passed
 ``scratch``                 deep learning in NumPy alone: the reference for Part A
 ``registry``, ``prepare``   what each data set is; splits, batches, scaling

@@ -156,9 +156,10 @@ def _catch_up(options: argparse.Namespace) -> None:
 
 
 def _progress(options: argparse.Namespace) -> None:
+    from coursekit.progress import expect_course
     from coursekit.review import card
 
-    print(card(_course(options.dir)))
+    print(card(expect_course(_course(options.dir))))
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from coursekit import device
 from coursekit.errors import CourseError
 from coursekit.fetch import Entry, overview
 from coursekit.places import lock_file
+from coursekit.registry import git_restore, this_python
 
 __all__ = [
     "Finding",
@@ -58,6 +59,7 @@ PACKAGES = (
 ENOUGH_MEMORY = 4e9  # bytes
 ENOUGH_DISK, LEAST_DISK = 2e9, 200e6  # bytes
 KERNEL_SECONDS = 30
+CLOSE = "close other programs, and run one notebook at a time"
 SIGNS = {"ok": "✓", "warning": "!", "problem": "✗"}
 
 
@@ -116,7 +118,7 @@ def check_packages(
     findings, same = [], 0
     for name in PACKAGES:
         pin = locked.get(_normal(name))
-        wanted = f'python -m pip install "{name}=={pin}"' if pin else f"python -m pip install {name}"
+        wanted = this_python("-m pip install " + (f'"{name}=={pin}"' if pin else name))
         try:
             found = installed(name)
         except metadata.PackageNotFoundError:
@@ -128,7 +130,8 @@ def check_packages(
         else:
             same += 1
     if not locked:
-        findings.append(Finding("lock file", "warning", f"no {lock_file().name}: versions are not compared"))
+        mend = git_restore(lock_file().name) or "install the course again: the file comes with it"
+        findings.append(Finding("lock file", "warning", f"no {lock_file().name}: versions are not compared", mend))
     if same:
         how = "as in the lock file" if locked else "installed"
         findings.insert(0, Finding("packages", "ok", f"{same} of {len(PACKAGES)} {how}"))
@@ -148,10 +151,10 @@ def check_memory(total: int | None = None) -> list[Finding]:
     """Is there memory for the largest notebook? `total` in bytes."""
     total = device.memory_bytes() if total is None else total
     if total is None:
-        return [Finding("memory", "warning", "this system does not say how much there is; the course wants 4 GB")]
+        message = "this system does not say how much there is; the course wants 4 GB"
+        return [Finding("memory", "warning", message, f"if a kernel dies, {CLOSE}")]
     if total < ENOUGH_MEMORY:
-        message = f"{total / 1e9:.1f} GB; the course wants 4 GB"
-        return [Finding("memory", "warning", message, "close other programs, and run one notebook at a time")]
+        return [Finding("memory", "warning", f"{total / 1e9:.1f} GB; the course wants 4 GB", CLOSE)]
     return [Finding("memory", "ok", f"{total / 1e9:.1f} GB")]
 
 
@@ -163,7 +166,12 @@ def check_disk(free: int | None = None, folder: Path | None = None) -> list[Find
     if free >= ENOUGH_DISK:
         return [Finding("disk", "ok", message)]
     state = "problem" if free < LEAST_DISK else "warning"
-    return [Finding("disk", state, f"{message}; the course wants 2 GB", "delete what you no longer need")]
+    return [Finding("disk", state, f"{message}; the course wants 2 GB", _make_room(folder))]
+
+
+def _make_room(folder: Path) -> str:
+    pip = this_python("-m pip cache purge")
+    return f"delete what you no longer need in {folder}, empty the wastebasket, or clear pip's downloads: {pip}"
 
 
 def check_accelerator(describe: Callable[[], device.Device] = device.describe) -> list[Finding]:
@@ -171,7 +179,9 @@ def check_accelerator(describe: Callable[[], device.Device] = device.describe) -
     try:
         found = describe()
     except (ImportError, OSError) as error:
-        return [Finding("accelerator", "warning", f"PyTorch does not load: {error}", "python -m pip install torch")]
+        return [
+            Finding("accelerator", "warning", f"PyTorch does not load: {error}", this_python("-m pip install torch"))
+        ]
     note = "" if found.kind != "cpu" else " (no accelerator; the course needs none)"
     return [Finding("accelerator", "ok", f"{found}{note}")]
 
@@ -208,7 +218,8 @@ def check_kernel(start: Callable[[float], str] | None = None, seconds: float = K
         From a time limit in seconds to the text that the kernel answers.
     seconds : float
     """
-    mend = "python -m pip install --force-reinstall ipykernel, then: python -m ipykernel install --sys-prefix"
+    install, enrol = "-m pip install --force-reinstall ipykernel", "-m ipykernel install --sys-prefix"
+    mend = f"{this_python(install)}, then: {this_python(enrol)}"
     began = time.monotonic()
     try:
         answer = (start or _ask_kernel)(seconds)
@@ -282,9 +293,10 @@ def _safely(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return check()
     except CourseError as error:
-        return [Finding(name, "problem", str(error))]
+        return [Finding(name, "problem", str(error), "do what the line above ends with, then: coursekit doctor")]
     except Exception as error:  # the doctor must not fall ill over a machine that is
-        return [Finding(name, "problem", f"the check itself failed: {type(error).__name__}: {error}")]
+        message = f"the check itself failed: {type(error).__name__}: {error}"
+        return [Finding(name, "problem", message, "coursekit doctor, once more; if it stays, report this line")]
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,11 +5,8 @@
 its text outputs are kept, its pictures are not. The same source gives the same bytes.
 """
 
-import contextlib
 import hashlib
 import json
-import os
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +19,7 @@ from coursekit.errors import BuildError
 from coursekit.execution import execute, keep_text
 from coursekit.guards import Problem, addresses, figures, registered, uses
 from coursekit.sources import SourceError, course_root, edition_path, find, learner, read, sources, worked
+from coursekit.storage import write_together
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -185,24 +183,13 @@ def _serialised(notebook: "NotebookNode") -> str:
 
 def _write(files: dict[Path, str]) -> None:
     """Write all the files whole, or none of them."""
-    parts = {path: path.with_name(f".{path.name}.{secrets.token_hex(4)}.part") for path in files}
     try:
-        for path, content in files.items():
+        for path in files:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(parts[path], "x", encoding="utf-8", newline="\n") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for path, part in parts.items():
-            os.replace(part, path)
+        write_together({path: content.encode() for path, content in files.items()})
     except OSError as error:
-        raise BuildError(
-            f"{error.filename}: expected to write it, got {error.strerror!r}. Mend that, and {AGAIN}."
-        ) from error
-    finally:
-        for part in parts.values():
-            with contextlib.suppress(OSError):
-                part.unlink()
+        what = " and ".join(map(str, files))
+        raise BuildError(f"{what}: expected to write them, got {error.strerror!r}. Mend that, and {AGAIN}.") from error
 
 
 def _orphans(root: Path | str | None) -> list[Path]:

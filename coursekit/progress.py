@@ -10,8 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from coursekit.errors import WorkspaceError
+from coursekit.storage import expect_path
 
-__all__ = ["course_file", "events", "find_course", "progress_file", "record"]
+__all__ = ["course_file", "events", "expect_course", "find_course", "progress_file", "record"]
+
+YEARS = range(1970, 2970)  # a time outside of them was written by no clock, and cannot be reckoned with everywhere
 
 _told: set[str] = set()  # a folder that cannot be written is worth one line in a process, not one in every cell
 
@@ -58,9 +61,36 @@ def find_course(start: Path | str | None = None) -> Path | None:
     """
     try:
         here = Path(start if start is not None else Path.cwd()).resolve()
-    except OSError:  # the current folder was deleted, or links run in a circle
+    except (OSError, RuntimeError):  # the current folder was deleted, or links run in a circle
         return None
     return next((folder for folder in (here, *here.parents) if os.path.isfile(course_file(folder))), None)
+
+
+def expect_course(folder: Path | str) -> Path:
+    """The course that a folder lies in.
+
+    Raises
+    ------
+    WorkspaceError
+        If the folder is in no course, or is not there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     course_file(folder).parent.mkdir()
+    ...     _ = course_file(folder).write_text("{}", encoding="utf-8")
+    ...     expect_course(folder) == Path(folder).resolve()
+    True
+    """
+    folder = expect_path("folder", folder)
+    course = find_course(folder) if folder.is_dir() else None
+    if course is None:
+        raise WorkspaceError(
+            f"folder: expected a folder of the course, got {folder}. "
+            "Make a course with `coursekit start DIR`, or go to the one you have."
+        )
+    return course
 
 
 def record(kind: str, id: str, *, notebook: str | None, course: Path | None = None, **facts: object) -> None:  # noqa: A002
@@ -154,9 +184,10 @@ def _event(line: bytes) -> dict | None:
     """The event on a line, or None where the line does not hold a whole one."""
     try:
         event = json.loads(line)
-        if datetime.fromisoformat(event["time"]).tzinfo is None:
-            return None
-        whole = isinstance(event["kind"], str) and isinstance(event["id"], str) and "notebook" in event
+        time = datetime.fromisoformat(event["time"])
+        named = isinstance(event["kind"], str) and isinstance(event["id"], str)
+        told = [event["notebook"], event.get("state"), event.get("misconception")]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return event if whole else None
+    whole = named and time.tzinfo is not None and time.year in YEARS
+    return event if whole and all(one is None or isinstance(one, str) for one in told) else None

@@ -8,7 +8,8 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import subprocess
+import sys
 import time
 import tomllib
 from dataclasses import dataclass, fields
@@ -20,8 +21,19 @@ import numpy as np
 
 from coursekit.errors import DataError, expect_known
 from coursekit.places import checkout, data_folder, registry_file
+from coursekit.storage import write_whole
 
-__all__ = ["Row", "bundled_arrays", "names", "registry", "repairs", "status", "verify"]
+__all__ = [
+    "Row",
+    "bundled_arrays",
+    "git_restore",
+    "names",
+    "registry",
+    "repairs",
+    "status",
+    "this_python",
+    "verify",
+]
 
 SETTLED_NS = 2_000_000_000  # a file younger than two seconds may still be changing: its digest is not remembered
 _digests: dict[str, list] = {}  # path -> [mtime_ns, size, sha256], what this process knows
@@ -154,13 +166,31 @@ def verify(name: str) -> None:
 def repairs(row: Row) -> tuple[str, ...]:
     """The commands that put a data set right, the surest first."""
     if row.loader:
-        return ("python -m pip install --force-reinstall scikit-learn",)
+        return (this_python("-m pip install --force-reinstall scikit-learn"),)
     fetch = f"coursekit data fetch {row.name}"
     root = checkout()
-    if root and (root / ".git").exists() and row.path == root / "data" / row.file:
-        git = "git" if Path.cwd() == root else f'git -C "{root}"'
-        return (f"{git} restore data/{row.file}", fetch)
-    return (fetch,)
+    git = git_restore(f"data/{row.file}") if root and row.path == root / "data" / row.file else ""
+    return (git, fetch) if git else (fetch,)
+
+
+def this_python(arguments: str) -> str:
+    """A command for the Python that runs now: another one on the path has other packages.
+
+    Examples
+    --------
+    >>> this_python("-m pip install tqdm").endswith(" -m pip install tqdm")
+    True
+    """
+    return f"{subprocess.list2cmdline([sys.executable or 'python'])} {arguments}"  # in quotes where it has a space
+
+
+def git_restore(file: str) -> str:
+    """The command that brings a file of the checkout back; empty where git has no copy of it."""
+    root = checkout()
+    if not root or not (root / ".git").exists():
+        return ""
+    git = "git" if Path.cwd() == root else f'git -C "{root}"'
+    return f"{git} restore {file}"
 
 
 def _compare(row: Row) -> tuple[str, str]:
@@ -221,14 +251,7 @@ def _remember() -> None:
     with contextlib.suppress(OSError):
         target = _cache_file()
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
-        try:
-            with open(handle, "w", encoding="utf-8") as stream:
-                json.dump(_digests, stream)
-            os.replace(temporary, target)
-        except OSError:
-            os.unlink(temporary)
-            raise
+        write_whole(target, json.dumps(_digests).encode("ascii"))
 
 
 def bundled_arrays(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:

@@ -20,7 +20,7 @@ from coursekit.progress import find_course
 if TYPE_CHECKING:
     from coursekit.checks import Exercise
 
-__all__ = ["NotebookSummary", "ProgressCard", "Review", "card", "due", "summary"]
+__all__ = ["NotebookSummary", "OpenExercise", "ProgressCard", "Review", "card", "due", "summary", "unsolved"]
 
 BOXES = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=21))
 PAUSE = timedelta(minutes=10)  # who does nothing for this long has left
@@ -56,6 +56,15 @@ class Review:
     notebook: str
     due: datetime
     box: int
+    misconception: str | None = None
+
+
+@dataclass(frozen=True)
+class OpenExercise:
+    """An exercise that went wrong and was never passed since: what went wrong the last time."""
+
+    id: str
+    notebook: str
     misconception: str | None = None
 
 
@@ -134,6 +143,40 @@ def due(
     return [review for review in _schedule(events, exercises) if review.due <= now]
 
 
+def unsolved(events: Iterable[dict], exercises: "Mapping[str, Exercise] | None" = None) -> list[OpenExercise]:
+    """The exercises that went wrong and were never passed, the one that was tried last at the end.
+
+    Parameters
+    ----------
+    events : iterable of dict
+        As :func:`coursekit.progress.events` gives them.
+    exercises : mapping of id to Exercise, optional
+        By default all of the course.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> exercises = {"loss.softmax": SimpleNamespace(notebook="forward_pass", points=2)}
+    >>> event = {"kind": "exercise", "id": "loss.softmax", "notebook": "forward_pass"}
+    >>> events = [{**event, "time": "2026-01-01T10:00:00+00:00", "state": "not yet"}]
+    >>> [exercise.id for exercise in unsolved(events, exercises)]
+    ['loss.softmax']
+    """
+    exercises = _of_the_course(exercises)
+    tried: dict[str, str | None] = {}  # its last misconception, in the order of the last failure
+    passed = set()
+    for event in _in_order(events):
+        name, state = event["id"], event.get("state")
+        if event["kind"] != "exercise" or name not in exercises:
+            continue
+        if state == "passed":
+            passed.add(name)
+        elif state in FAILED:
+            before = tried.pop(name, None)
+            tried[name] = event.get("misconception") or before
+    return [OpenExercise(name, exercises[name].notebook, why) for name, why in tried.items() if name not in passed]
+
+
 def card(
     course: Path | str | None = None, now: datetime | None = None, exercises: "Mapping[str, Exercise] | None" = None
 ) -> "ProgressCard":
@@ -155,7 +198,8 @@ def card(
     rows = summary(events, exercises)
     names = {path.stem.partition("_")[2]: path.stem for path in sorted(course.glob("[0-9][0-9]_*.ipynb"))}
     ordered = sorted(rows.values(), key=lambda row: names.get(row.notebook, "~"))
-    return ProgressCard(course, tuple(ordered), tuple(_schedule(events, exercises)), _moment(now), names)
+    still_open, reviews = unsolved(events, exercises), _schedule(events, exercises)
+    return ProgressCard(course, tuple(ordered), tuple(reviews), _moment(now), names, tuple(still_open))
 
 
 @dataclass(frozen=True, repr=False)
@@ -167,6 +211,7 @@ class ProgressCard:
     reviews: tuple[Review, ...] = ()
     now: datetime | None = None
     names: Mapping[str, str] | None = None
+    open: tuple[OpenExercise, ...] = ()
 
     @property
     def due(self) -> tuple[Review, ...]:
@@ -189,19 +234,25 @@ class ProgressCard:
             for row in self.rows
         ]
 
-    def _advice(self) -> tuple[str, list[str]]:
-        """One sentence on reviews, and a line for each that is due."""
+    def _line(self, one: OpenExercise | Review) -> str:
+        return f"{one.id} in {self._name(one.notebook)}" + f": {one.misconception}" * bool(one.misconception)
+
+    def _advice(self) -> list[tuple[str, list[str]]]:
+        """What to do next, each time a sentence and the exercises that it means: first what was never passed."""
+        said = []
+        if self.open:
+            lines = [f"○ still open: {self._line(one)}" for one in self.open]
+            said.append(("Tried, and not passed yet:", lines))
         if self.due:
-            lines = [
-                f"{review.id} in {self._name(review.notebook)}"
-                + f": {review.misconception}" * bool(review.misconception)
-                for review in self.due
-            ]
-            return "To look at again now, because it went wrong once:", lines
-        if self.reviews:
+            lines = [f"↻ {self._line(review)}" for review in self.due]
+            said.append(("To look at again now, because it went wrong once:", lines))
+        elif self.reviews:
             day = self.reviews[0].due.astimezone().date().isoformat()
-            return f"Nothing to review now. Next: {self.reviews[0].id}, from {day}.", []
-        return "Nothing to review: an exercise that goes wrong comes back here a day after you passed it.", []
+            start = "After that, the next review" if self.open else "Nothing to review now. Next"
+            said.append((f"{start}: {self.reviews[0].id}, from {day}.", []))
+        elif not self.open:
+            said.append(("Nothing to review: an exercise that goes wrong comes back a day after you passed it.", []))
+        return said
 
     def __str__(self) -> str:
         if self.course is None:
@@ -211,8 +262,9 @@ class ProgressCard:
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
         ]
-        sentence, reviews = self._advice()
-        return "\n".join([*lines, "", sentence, *(f"  ↻ {line}" for line in reviews)])
+        for sentence, exercises in self._advice():
+            lines += ["", sentence, *(f"  {line}" for line in exercises)]
+        return "\n".join(lines)
 
     __repr__ = __str__
 
@@ -226,12 +278,12 @@ class ProgressCard:
             + "</tr>"
             for name, *cells in self._table()
         )
-        sentence, reviews = self._advice()
-        items = "".join(f"<li>↻ {html.escape(line)}</li>" for line in reviews)
-        return (
-            f"<table><caption>Your progress</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p>{html.escape(sentence)}</p>" + (f"<ul>{items}</ul>" if items else "")
-        )
+        advice = ""
+        for sentence, exercises in self._advice():
+            items = "".join(f"<li>{html.escape(line)}</li>" for line in exercises)
+            advice += f"<p>{html.escape(sentence)}</p>" + (f"<ul>{items}</ul>" if items else "")
+        caption = "<caption>Your progress</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{advice}"
 
 
 HEAD = ("Notebook", "State", "Exercises", "Points", "Attempts", "Minutes")

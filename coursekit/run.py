@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import platform
-import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ from coursekit.errors import NotebookError, SettingError, expect_known
 from coursekit.execution import Failure, execute, kernel_environment
 from coursekit.settings import course_seed
 from coursekit.sources import Edition, course_root, edition_path, find
+from coursekit.storage import write_whole
 
 __all__ = ["Run", "run"]
 
@@ -36,7 +36,7 @@ class Run:
 
 
 def run(
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | str | None = None,
     edition: Edition = "worked",
     seed: int | None = None,
     report: Path | str | None = None,
@@ -49,7 +49,7 @@ def run(
 
     Parameters
     ----------
-    names : sequence of str, optional
+    names : str or sequence of str, optional
         ``01``, ``perceptron`` or ``01_perceptron``; all notebooks if there are none.
     edition : {"worked", "learner"}
     seed : int, optional
@@ -80,8 +80,9 @@ def run(
     kernel_environment(strict=False, seed=seed)  # and so is such a seed
     if jobs < 1:
         raise SettingError(f"jobs: expected at least 1, got {jobs}. Use as many as there are cores.")
-    if report is not None and not Path(report).absolute().parent.is_dir():
-        raise NotebookError(f"report: expected a file in a folder that is there, got {report}. Make the folder.")
+    if report is not None:
+        _expect_place(Path(report))
+    names = [names] if isinstance(names, str) else names
     chosen = {name: edition_path(name, edition, root) for name in find(names, root)}
     if not chosen:
         raise NotebookError(
@@ -100,6 +101,14 @@ def run(
     if report is not None:
         _write_report(Path(report), done, seed)
     return done
+
+
+def _expect_place(report: Path) -> None:
+    """Whether the report can be written is better known before the notebooks run than after."""
+    if not report.absolute().parent.is_dir():
+        raise NotebookError(f"report: expected a file in a folder that is there, got {report}. Make the folder.")
+    if report.is_dir():
+        raise NotebookError(f"report: expected a file, got the folder {report}. Name a file in it, like report.json.")
 
 
 def _in_order(execute_one: Callable[..., Run], notebooks: dict, jobs: int) -> Iterator[Run]:
@@ -137,13 +146,7 @@ def _write_report(path: Path, done: list[Run], seed: int | None) -> None:
         "seconds": round(sum(one.seconds for one in done), 2),
         "notebooks": [{**asdict(one), "ok": one.ok} for one in done],
     }
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with open(part, "x", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(content, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise NotebookError(f"report: cannot write {path} ({error.strerror}). Name another file.") from error

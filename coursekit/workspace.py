@@ -10,20 +10,19 @@ import errno
 import hashlib
 import itertools
 import json
-import os
-import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from coursekit import __version__, places
 from coursekit.errors import NotebookError, WorkspaceError, expect_known
-from coursekit.progress import course_file, find_course, record
+from coursekit.progress import course_file, expect_course, find_course, record
+from coursekit.storage import PART, expect_path, write_whole
 
 __all__ = ["Report", "catch_up", "fingerprint", "start", "update"]
 
 FORMAT = 1  # of course.json
-PART = ".coursekit-part"  # ends the name of a file that is still being written
+ROOMS = ("notebooks", "coursekit", "data", "tests")  # of the checkout: no place for a learner's work
 UPDATE = "Run `coursekit update` again"
 
 
@@ -34,6 +33,7 @@ class Report:
     folder: Path
     added: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()  # those of `updated` that had been run: their outputs are gone
     kept: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     restored: tuple[str, ...] = ()
@@ -48,7 +48,8 @@ class Report:
         lines = [f"The course is in {self.folder}"]
         said = [
             (self.added, "added"),
-            (self.updated, "updated, you had not changed it"),
+            ([name for name in self.updated if name not in self.dropped], "updated, you had not changed it"),
+            (self.dropped, "updated, you had only run it; its outputs, made by the old version, are gone"),
             (self.restored, "restored, it was missing"),
             (self.beside, "new, beside a file of yours that stays as it is"),
         ]
@@ -106,14 +107,10 @@ def start(folder: Path | str, source: Path | str | None = None) -> Report:
     Raises
     ------
     WorkspaceError
-        If the folder cannot be written, or is the one that the course's own notebooks are in.
+        If the folder cannot be written, is one of the course's own, or lies in another course.
     """
-    folder, source = Path(folder).resolve(), _source(source)
-    if folder.is_relative_to(source) or folder == places.checkout():
-        raise WorkspaceError(
-            f"folder: expected a folder of your own, got {folder}, where the course itself is kept. "
-            "Name another one, for example `coursekit start my-course`."
-        )
+    folder, source = expect_path("folder", folder), _source(source)
+    _expect_own(folder, source)
     fresh = _editions(source)
     try:
         course_file(folder).parent.mkdir(parents=True, exist_ok=True)
@@ -124,13 +121,29 @@ def start(folder: Path | str, source: Path | str | None = None) -> Report:
     return _recorded(_bring(ledger, fresh))
 
 
+def _expect_own(folder: Path, source: Path) -> None:
+    """The learner's work belongs neither among the course's own files nor into another course."""
+    root, other = places.checkout(), find_course(folder)
+    kept = [source, *(root / room for room in ROOMS)] if root else [source]
+    if folder == root or any(folder.is_relative_to(place) for place in kept):
+        raise WorkspaceError(
+            f"folder: expected a folder of your own, got {folder}, where the course itself is kept. "
+            "Name another one, for example `coursekit start my-course`."
+        )
+    if other not in (None, folder):
+        raise WorkspaceError(
+            f"folder: expected a folder outside any course, got {folder}, which lies in the course {other}. "
+            f"Name a folder outside it, or bring that course up to date with `coursekit update {other}`."
+        )
+
+
 def update(folder: Path | str, source: Path | str | None = None) -> Report:
     """Bring the course that `folder` lies in up to date, and leave alone whatever the learner changed.
 
     ================================  ==================================================================
     the notebook in the copy          what happens
     ================================  ==================================================================
-    as it was delivered               replaced by the new version
+    as it was delivered, or only run  replaced by the new version, which has no outputs yet
     touched, and a new version exists the new version arrives beside it; a copy that was thrown away stays away
     missing                           restored
     cannot be read as a notebook      left alone; a fresh copy arrives beside it, with a warning
@@ -149,7 +162,7 @@ def update(folder: Path | str, source: Path | str | None = None) -> Report:
     WorkspaceError
         If `folder` is in no course or cannot be written. Nothing is lost: run it again when that is mended.
     """
-    return _recorded(_bring(_Ledger(_course(folder)), _editions(_source(source))))
+    return _recorded(_bring(_Ledger(expect_course(folder)), _editions(_source(source))))
 
 
 def catch_up(folder: Path | str, notebook: str, source: Path | str | None = None) -> Report:
@@ -171,11 +184,13 @@ def catch_up(folder: Path | str, notebook: str, source: Path | str | None = None
     WorkspaceError
         If `folder` is in no course or cannot be written, or the worked edition is not there.
     """
-    course, source = _course(folder), _source(source)
-    names = {name.partition("_")[2].removesuffix(".ipynb"): name for name in _editions(source)}
+    course, source = expect_course(folder), _source(source)
+    if not isinstance(notebook, str):
+        raise WorkspaceError(f'notebook: expected a name as text, got {notebook!r}. Write "01" or "perceptron".')
+    names = [name.removesuffix(".ipynb") for name in _editions(source)]
+    alias = {short: name for name in names for short in (*name.split("_", 1), name)}
     asked = Path(notebook).name.removesuffix(".ipynb")
-    asked = next((short for short, name in names.items() if asked in (name[:2], name.removesuffix(".ipynb"))), asked)
-    name = names[expect_known("notebook", asked, names)]
+    name = expect_known("notebook", alias.get(asked, asked), names) + ".ipynb"
     try:
         (course / "solutions").mkdir(exist_ok=True)
     except OSError as error:
@@ -183,18 +198,8 @@ def catch_up(folder: Path | str, notebook: str, source: Path | str | None = None
     return _bring(_Ledger(course), {f"solutions/{name}": _edition(source / "solutions" / name)})
 
 
-def _course(folder: Path | str) -> Path:
-    course = find_course(folder) if Path(folder).is_dir() else None
-    if course is None:
-        raise WorkspaceError(
-            f"folder: expected a folder of the course, got {Path(folder).absolute()}. "
-            "Make a course with `coursekit start DIR`, or go to the one you have."
-        )
-    return course
-
-
 def _source(source: Path | str | None) -> Path:
-    return Path(places.notebooks_folder() if source is None else source).resolve()
+    return expect_path("source", places.notebooks_folder() if source is None else source)
 
 
 def _editions(source: Path) -> dict[str, bytes]:
@@ -279,10 +284,13 @@ def _bring(ledger: _Ledger, fresh: dict[str, bytes]) -> Report:
     for name, content in fresh.items():
         ledger.sending(name, fingerprint(content))
     ledger.save()
-    did: dict[str, list[str]] = {what: [] for what in ("added", "updated", "kept", "beside", "restored", "warnings")}
+    did: dict[str, list[str]] = {field.name: [] for field in fields(Report) if field.name != "folder"}
     for name, content in fresh.items():
+        ran = _has_outputs(_read(ledger.folder / name)) and not _has_outputs(content)
         what, file = _deliver(ledger, name, content)
         did[what].append(file)
+        if what == "updated" and ran:
+            did["dropped"].append(file)
         entry = ledger.entry(name)
         if _mark(_read(ledger.folder / name)) is None:
             copy = entry["beside"].get(fingerprint(content), "another one")
@@ -352,22 +360,22 @@ def _mark(content: bytes | None) -> str | None:
         return None
 
 
+def _has_outputs(content: bytes | None) -> bool:
+    """Whether a notebook was run and still shows what came of it."""
+    return _mark(content) is not None and any(cell.get("outputs") for cell in json.loads(content)["cells"])
+
+
 def _write(path: Path, content: bytes, over: bytes | None) -> None:
     """Write the file whole or not at all, and only over the bytes that were seen there (None: nothing was)."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
-    try:
-        with open(part, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+
+    def expect_unchanged() -> None:
         if _read(path) != over:
             raise WorkspaceError(f"{path}: expected nobody else to write it now, got a change. {UPDATE}.")
-        os.replace(part, path)
+
+    try:
+        write_whole(path, content, before_replacing=expect_unchanged)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 def _sweep(folder: Path, names: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A room may import from its own row and from the rows above it, never from one below.
 LAYERS = (
     {"errors"},
-    {"settings", "places"},
+    {"settings", "places", "storage"},
     {"progress", "scratch", "registry", "prepare", "datasets", "fetch", "metrics", "device"},
     {"train", "models", "plot"},
     {"attribution"},

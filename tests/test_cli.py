@@ -124,7 +124,7 @@ def test_update_beside_my_course_means_my_course(calls, course, monkeypatch):
     assert str(noted[0][1][0]) == "my-course"
 
 
-@pytest.mark.parametrize("command", [["update"], ["catch-up", "01"]])
+@pytest.mark.parametrize("command", [["update"], ["catch-up", "01"], ["progress"], ["progress", "no/such/folder"]])
 def test_outside_a_course_the_message_says_how_to_make_one(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(command) == 1

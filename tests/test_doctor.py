@@ -1,6 +1,7 @@
 """The doctor is shown healthy and sick machines, one state of each check at a time."""
 
 import json
+import subprocess
 import sys
 import time
 import tomllib
@@ -47,6 +48,7 @@ def installed(**changes):
     return version
 
 
+PIP = f"{subprocess.list2cmdline([sys.executable])} -m pip"  # of the Python that runs, and of no other
 LOCKED = dict.fromkeys(doctor.PACKAGES, "1.0")
 
 
@@ -81,8 +83,8 @@ def test_a_local_part_of_a_version_does_not_count():
 def test_a_missing_package_is_a_problem_and_another_version_a_warning():
     well, missing, other = check_packages(LOCKED, installed(numpy=None, torch="1.0.1"))
     assert well.message.startswith(f"{len(LOCKED) - 2} of")
-    assert missing == Finding("numpy", "problem", "not installed", 'python -m pip install "numpy==1.0"')
-    assert (other.name, other.state, other.mend) == ("torch", "warning", 'python -m pip install "torch==1.0"')
+    assert missing == Finding("numpy", "problem", "not installed", f'{PIP} install "numpy==1.0"')
+    assert (other.name, other.state, other.mend) == ("torch", "warning", f'{PIP} install "torch==1.0"')
     assert "1.0.1" in other.message and "tested with 1.0" in other.message
 
 
@@ -90,7 +92,14 @@ def test_no_lock():
     well, warning = check_packages({}, installed())
     assert (well.state, warning.state) == ("ok", "warning") and "not compared" in warning.message
     missing = check_packages({}, installed(numpy=None))[1]
-    assert missing.mend == "python -m pip install numpy"
+    assert missing.mend == f"{PIP} install numpy"
+
+
+def test_a_missing_lock_file_is_brought_back(monkeypatch):
+    monkeypatch.setattr(doctor, "git_restore", lambda file: f"git restore {file}")
+    assert check_packages({}, installed())[1].mend == "git restore requirements.lock"
+    monkeypatch.setattr(doctor, "git_restore", lambda file: "")  # no git, no checkout
+    assert "install the course again" in check_packages({}, installed())[1].mend
 
 
 def test_read_lock(tmp_path):
@@ -106,11 +115,13 @@ def test_read_lock(tmp_path):
 def test_memory(total, state):
     finding = only(check_memory(total))
     assert finding.state == state and f"{total / 1e9:.1f} GB" in finding.message
+    assert ("close other programs" in finding.mend) == (state == "warning")
 
 
 def test_memory_that_nobody_knows(monkeypatch):
     monkeypatch.setattr(doctor.device, "memory_bytes", lambda: None)
-    assert only(check_memory()).state == "warning"
+    finding = only(check_memory())
+    assert finding.state == "warning" and "close other programs" in finding.mend
 
 
 @pytest.mark.parametrize(
@@ -119,6 +130,7 @@ def test_memory_that_nobody_knows(monkeypatch):
 def test_disk(free, state, tmp_path):
     finding = only(check_disk(free, tmp_path))
     assert finding.state == state and bool(finding.mend) == (state != "ok")
+    assert state == "ok" or (str(tmp_path) in finding.mend and f"{PIP} cache purge" in finding.mend)
 
 
 def test_accelerator():
@@ -129,7 +141,8 @@ def test_accelerator():
     assert "Great Accelerator" in only(check_accelerator(lambda: chip)).message
     assert "needs none" in only(check_accelerator(lambda: Device("cpu", "chip", None, 2, "2.13.0"))).message
     finding = only(check_accelerator(broken))
-    assert finding.state == "warning" and "libcudart" in finding.message and finding.mend
+    assert finding.state == "warning" and "libcudart" in finding.message
+    assert finding.mend == f"{PIP} install torch"
 
 
 def entry(name, state):
@@ -187,7 +200,8 @@ def test_kernel_states():
     wrong, dead, slow = (only(check_kernel(start)) for start in (lambda _: "3", dies, silent))
     assert {wrong.state, dead.state, slow.state} == {"problem"}
     assert "got '3'" in wrong.message and dead.message.endswith("kernel_info") and "TimeoutError" in slow.message
-    assert "ipykernel" in dead.mend
+    python = PIP.removesuffix("pip")
+    assert dead.mend == f"{PIP} install --force-reinstall ipykernel, then: {python}ipykernel install --sys-prefix"
 
 
 def test_a_kernel_that_never_answers_is_given_up_and_stopped(tmp_path, monkeypatch):
@@ -230,6 +244,7 @@ def test_a_check_that_fails_does_not_stop_the_others(monkeypatch, tmp_path):
     assert found["data"].state == "problem" and "'licence'" in found["data"].message
     assert found["memory"].state == "problem" and "ZeroDivisionError" in found["memory"].message
     assert found["course folder"].state == "ok"
+    assert all("coursekit doctor" in found[name].mend for name in ("data", "memory"))
 
 
 SICK = [

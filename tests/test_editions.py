@@ -242,7 +242,10 @@ def test_a_build_removes_what_it_wrote_itself_and_nothing_else(built, capsys):
 def test_check_asks_for_registration_and_for_unique_ids(built, tiny_registry, tiny_source):
     exercises, claims = tiny_registry["exercises"], tiny_registry["claims"]
     second = sources.sources(built)["01_tiny"].with_name("02_second.py")
-    second.write_text(CODE.format('@exercise("tiny.double")\ndef f(x):\n    return x'), encoding="utf-8")
+    second.write_text(
+        CODE.format('@exercise("tiny.double")\ndef f(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION'),
+        encoding="utf-8",
+    )
     said = told(built, tiny_registry)
     assert "notebooks/src/02_second.py, cell 1: exercise 'tiny.double' is already in 01_tiny, cell 4" in said
     assert "'tiny.double' is registered for notebook 'tiny', not 'second'" in said

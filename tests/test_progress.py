@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from coursekit import progress
 from coursekit.errors import WorkspaceError
-from coursekit.progress import course_file, events, find_course, progress_file, record
+from coursekit.progress import course_file, events, expect_course, find_course, progress_file, record
 
 
 @pytest.fixture
@@ -31,6 +31,14 @@ def test_find_course_walks_up(course, tmp_path):
     deep.mkdir(parents=True)
     assert find_course() == find_course(deep) == find_course(str(course)) == course.resolve()
     assert find_course(tmp_path) is None
+
+
+def test_expect_course_finds_it_or_says_how_to_make_one(course, tmp_path):
+    (course / "mine").mkdir()
+    assert expect_course(course / "mine") == expect_course(str(course)) == course.resolve()
+    for wrong in (tmp_path, course / "nowhere", None, 5, b"x", "a\0b"):
+        with pytest.raises(WorkspaceError, match="folder: expected a"):
+            expect_course(wrong)
 
 
 def test_an_event_has_what_was_given_and_a_time_in_utc(course):
@@ -96,6 +104,10 @@ def test_damaged_lines_are_skipped_and_unknown_kinds_kept(course):
         json.dumps({**good, "time": "2026-01-01T10:00:00"}).encode(),
         json.dumps({**good, "time": 5}).encode(),
         json.dumps({**good, "id": None}).encode(),
+        *(json.dumps({**good, "time": f"{year}-01-01T00:00:00+05:00"}).encode() for year in ("0001", "9999")),
+        *(json.dumps({**good, "notebook": odd}).encode() for odd in ([1], 5, {}, True)),
+        *(json.dumps({**good, "state": odd}).encode() for odd in ([1], 5)),
+        *(json.dumps({**good, "misconception": odd}).encode() for odd in ({"a": 1}, 5)),
         b"",
         json.dumps(good).encode(),
     ]

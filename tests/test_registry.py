@@ -3,13 +3,15 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
 from coursekit import registry as registry_module
 from coursekit.errors import DataError, UnknownNameError
 from coursekit.places import checkout
-from coursekit.registry import names, registry, repairs, status, verify
+from coursekit.registry import git_restore, names, registry, repairs, status, this_python, verify
 
 ROW = {
     "file": "toy.npz",
@@ -215,7 +217,20 @@ def test_repairs_in_a_git_checkout_begin_with_git(tmp_path, monkeypatch):
     assert repairs(row)[0] == f'git -C "{tmp_path}" restore data/fashion_mnist.npz'
     monkeypatch.setattr(registry_module, "data_folder", lambda: tmp_path / "elsewhere")
     assert repairs(row) == ("coursekit data fetch fashion_mnist",)
-    assert "scikit-learn" in repairs(registry()["iris"])[0]
+    install = f"{subprocess.list2cmdline([sys.executable])} -m pip install --force-reinstall scikit-learn"
+    assert repairs(registry()["iris"]) == (install,)
+
+
+def test_commands_for_this_python_and_this_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/a place/python")
+    assert this_python("-m pip") == '"/a place/python" -m pip'
+    monkeypatch.setattr(sys, "executable", None)  # an embedded Python does not know
+    assert this_python("-m pip") == "python -m pip"
+    for root in (None, tmp_path):
+        monkeypatch.setattr(registry_module, "checkout", lambda root=root: root)
+        assert git_restore("requirements.lock") == ""
+    (tmp_path / ".git").mkdir()
+    assert git_restore("requirements.lock") == f'git -C "{tmp_path}" restore requirements.lock'
 
 
 def test_bundled_arrays_that_differ_are_noticed(monkeypatch):

@@ -1,5 +1,6 @@
 """What to look at again: computed from a list of events and from nothing else."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursekit import progress, review
-from coursekit.review import BOXES, card, due, summary
+from coursekit.review import BOXES, card, due, summary, unsolved
 
 MONDAY = datetime(2026, 5, 4, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -173,6 +174,51 @@ def test_card_as_text(course):
     assert f"Next: loss.softmax, from {tomorrow}" in text
     later = card(course, now=datetime.now(UTC) + 2 * DAY, exercises=EXERCISES)
     assert "↻ loss.softmax in 02_forward_pass: a < b & you" in repr(later)
+
+
+def test_what_was_never_passed_is_open_with_its_last_misconception():
+    answers = [
+        event(0 * DAY, "not yet", misconception="the first"),
+        event(1 * DAY, "not yet", misconception="the second"),
+        event(2 * DAY, "not yet", name="perceptron.xor"),
+        event(3 * DAY, "error"),
+        event(0 * DAY, name="loss.entropy"),
+        event(1 * DAY, "not yet", name="loss.entropy"),
+        event(1 * DAY, "not yet", name="gone.from.the.course"),
+        event(1 * DAY, "not yet", kind="of the future"),
+    ]
+    found = [(one.id, one.notebook, one.misconception) for one in unsolved(answers, EXERCISES)]
+    assert found == [("perceptron.xor", "perceptron", None), ("loss.softmax", "forward_pass", "the second")]
+    assert unsolved([event(0 * DAY, "to do")], EXERCISES) == []
+    assert [one.id for one in unsolved([*answers, event(4 * DAY)], EXERCISES)] == ["perceptron.xor"]
+
+
+def test_the_card_begins_with_what_is_open(course):
+    fail = {"notebook": "forward_pass", "course": course, "state": "not yet", "misconception": "you <forgot> the log"}
+    progress.record("exercise", "loss.entropy", **fail)
+    today, later = (card(course, datetime.now(UTC) + k * DAY, EXERCISES) for k in (0, 2))
+    line = "○ still open: loss.entropy in 02_forward_pass: you <forgot> the log"
+    for shown in (today, later):
+        assert line in str(shown) and "Nothing to review" not in str(shown)
+        assert "still open: loss.entropy in 02_forward_pass: you &lt;forgot&gt;" in shown._repr_html_()
+        assert Tags(shown._repr_html_()).open == []
+    assert "the next review: loss.softmax, from" in str(today)
+    assert str(later).index("still open: loss.entropy") < str(later).index("↻ loss.softmax")
+    progress.progress_file(course).unlink()
+    progress.record("exercise", "loss.entropy", **fail)
+    only = str(card(course, exercises=EXERCISES))
+    assert line in only and "review" not in only
+
+
+def test_a_damaged_event_does_not_cost_the_card(course):
+    good = {"time": "2026-01-01T10:00:00+00:00", "kind": "exercise", "id": "loss.entropy", "notebook": "forward_pass"}
+    odd = [{"notebook": [1]}, {"notebook": 5}, {"time": "0001-01-01T00:00:00+14:00"}, {"state": []}, {"id": {}}]
+    odd += [{"time": "9999-12-31T23:59:59-14:00", "state": "passed"}, {"state": "not yet", "misconception": [1]}]
+    before = card(course, exercises=EXERCISES)
+    with progress.progress_file(course).open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(good | change) + "\n" for change in odd)
+    after = card(course, exercises=EXERCISES)
+    assert (str(after), after._repr_html_()) == (str(before), before._repr_html_())
 
 
 class Tags(HTMLParser):

@@ -66,12 +66,34 @@ def test_a_kernel_runs_in_an_empty_folder_that_is_no_course(tiny_course, monkeyp
         ({"edition": "teacher"}, UnknownNameError, "edition"),
         ({"seed": -1}, SettingError, "seed: expected a whole number"),
         ({"report": "no/such/folder/report.json"}, NotebookError, "report: expected"),
+        ({"report": "."}, NotebookError, "report: expected a file, got the folder"),
+        ({"names": "tyni"}, UnknownNameError, "got 'tyni'. Did you mean 'tiny'"),
     ],
 )
 def test_bad_arguments_are_named_before_anything_runs(course, arguments, error, said, monkeypatch):
     monkeypatch.setattr(run, "execute", lambda *args, **kwargs: pytest.fail("it ran"))
     with pytest.raises(error, match=said):
         run.run(root=course, **arguments)
+
+
+def test_one_name_may_be_plain_text(course, monkeypatch):
+    monkeypatch.setattr(run, "execute", lambda *args, **kwargs: None)
+    assert [one.name for one in run.run("01", root=course)] == ["01_tiny"]
+    assert [one.name for one in run.run("fails", root=course)] == ["02_fails"]
+
+
+def test_a_report_that_cannot_be_written_keeps_the_old_one(course, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    report = course / "report.json"
+    report.write_text("the old one", encoding="utf-8")
+    monkeypatch.setattr(run, "execute", lambda *args, **kwargs: None)
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(NotebookError, match="report: cannot write .*No space left"):
+        run.run("01", root=course, report=report)
+    assert report.read_text(encoding="utf-8") == "the old one"
+    assert [path.name for path in course.iterdir() if "report" in path.name] == ["report.json"]
 
 
 def test_a_seed_in_the_environment_that_means_nothing_is_named_at_once(course, monkeypatch):

@@ -3,8 +3,6 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -106,6 +104,39 @@ def test_start_refuses_the_place_of_the_course_itself(source):
     assert ".coursekit" not in os.listdir(source)
 
 
+@pytest.mark.parametrize("room", ["", "notebooks", "coursekit/plot", "data/mine", "tests"])
+def test_start_refuses_the_rooms_of_the_checkout(tmp_path, source, monkeypatch, room):
+    monkeypatch.setattr(places, "checkout", lambda: (tmp_path / "checkout").resolve())
+    with pytest.raises(WorkspaceError, match="where the course itself is kept"):
+        start(tmp_path / "checkout" / room, source)
+    assert not (tmp_path / "checkout").exists()
+    assert start(tmp_path / "checkout" / "my-course", source).added == tuple(NAMES)
+
+
+def test_start_refuses_a_folder_in_another_course(course, source):
+    before = files(course)
+    with pytest.raises(WorkspaceError, match="which lies in the course") as caught:
+        start(course / "mine" / "second", source)
+    assert f"coursekit update {course}" in str(caught.value)
+    assert files(course) == before and not (course / "mine").exists()
+
+
+@pytest.mark.parametrize("wrong", [None, 5, ["my-course"], b"my-course", "a\0b"], ids=repr)
+@pytest.mark.parametrize("do", [start, update, lambda folder, source: catch_up(folder, "01", source)])
+def test_what_is_no_path_is_named(course, source, wrong, do):
+    with pytest.raises(WorkspaceError, match="folder: expected a"):
+        do(wrong, source)
+    if wrong is not None:
+        with pytest.raises(WorkspaceError, match="source: expected a"):
+            do(course, wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 1, ["01"]], ids=repr)
+def test_catch_up_with_what_is_no_name(course, source, wrong):
+    with pytest.raises(WorkspaceError, match="notebook: expected a name as text"):
+        catch_up(course, wrong, source)
+
+
 def test_start_on_a_file_says_so(tmp_path, source):
     (tmp_path / "taken").write_text("", encoding="utf-8")
     with pytest.raises(WorkspaceError, match="Name a folder"):
@@ -127,7 +158,14 @@ def test_running_a_notebook_does_not_make_it_the_learners(course, source, second
         cell["source"] = cell["source"].splitlines(keepends=True)
     ran["cells"].append({"cell_type": "code", "source": [], "metadata": {}})  # Shift+Enter in the last cell
     (course / NAMES[1]).write_text(json.dumps(ran), encoding="utf-8")
-    assert update(course, source).updated == tuple(NAMES)
+    report = update(course, source)
+    assert report.updated == tuple(NAMES)
+    assert report.dropped == (NAMES[1],)
+    said = {line.split(":")[0].strip(): line for line in str(report).splitlines()}
+    assert "its outputs, made by the old version, are gone" in said[NAMES[1]]
+    assert "you had not changed it" not in said[NAMES[1]]
+    assert said[NAMES[0]].endswith(": updated, you had not changed it")
+    assert str(report).count(NAMES[1]) == 1
     assert (course / NAMES[1]).read_bytes() == edition(NAMES[1], 2)
 
 
@@ -344,8 +382,10 @@ def test_catch_up_puts_the_worked_edition_aside(course, source, second):
 
 
 def test_catch_up_with_a_name_that_is_none(course, source):
-    with pytest.raises(UnknownNameError, match="Did you mean 'perceptron'"):
+    with pytest.raises(UnknownNameError, match="Did you mean '01_perceptron'"):
         catch_up(course, "perceptorn", source)
+    with pytest.raises(UnknownNameError, match="Known: 00_start_here, 01_perceptron, 02_forward_pass"):
+        catch_up(course, "77", source)
     (source / "solutions" / NAMES[1]).unlink()
     with pytest.raises(WorkspaceError, match="coursekit build"):
         catch_up(course, "perceptron", source)
@@ -356,23 +396,3 @@ def test_fingerprint_of_no_notebook():
         fingerprint(b"{}")
     assert fingerprint(notebook("a", kinds="markdown")) != fingerprint(notebook("a"))
     assert fingerprint(notebook("ab")) != fingerprint(notebook("a", "b"))
-
-
-def test_a_real_kill_leaves_the_old_or_the_new_file(course, source, second):
-    change(course / NAMES[2], 2, "mine")
-    before = notebooks(course)
-    code = (
-        "import os, sys\nfrom coursekit import workspace\n"
-        "calls = []\n"
-        "def fsync(file, fsync=os.fsync):\n"
-        "    fsync(file)\n"
-        "    calls.append(1)\n"
-        "    len(calls) == 3 and os._exit(9)\n"  # the second notebook is written and not yet in its place
-        "os.fsync = fsync\nworkspace.update(sys.argv[1], sys.argv[2])"
-    )
-    assert subprocess.run([sys.executable, "-c", code, str(course), str(source)], check=False).returncode == 9
-    left = notebooks(course)
-    assert left == {**before, NAMES[0]: edition(NAMES[0], 2)}
-    assert any(name.endswith(workspace.PART) for name in files(course))
-    assert update(course, source).updated == (NAMES[1],)
-    assert not any(name.endswith(workspace.PART) for name in files(course))

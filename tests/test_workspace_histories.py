@@ -6,6 +6,8 @@ The model below knows nothing of coursekit's list of deliveries: it looks at the
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -76,6 +78,30 @@ def test_cut_off_at_any_step_the_next_update_finishes(tmp_path, step, then):
         assert made_from_newest or edition(name, newest) in copies
     if then != "edit":  # nothing arrived twice
         assert len(copies) == 3 + len(mine)
+
+
+def test_a_real_kill_leaves_the_old_or_the_new_file(tmp_path):
+    source, course = tmp_path / "source", tmp_path / "course"
+    publish(source, dict.fromkeys(NAMES, 1))
+    start(course, source)
+    publish(source, dict.fromkeys(NAMES, 2))
+    change(course / NAMES[2], 2, "mine")
+    before = notebooks(course)
+    code = (
+        "import os, sys\nfrom coursekit import workspace\n"
+        "calls = []\n"
+        "def fsync(file, fsync=os.fsync):\n"
+        "    fsync(file)\n"
+        "    calls.append(1)\n"
+        "    len(calls) == 3 and os._exit(9)\n"  # the second notebook is written and not yet in its place
+        "os.fsync = fsync\nworkspace.update(sys.argv[1], sys.argv[2])"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(course), str(source)], check=False).returncode == 9
+    left = notebooks(course)
+    assert left == {**before, NAMES[0]: edition(NAMES[0], 2)}
+    assert list(course.rglob(f".*{workspace.PART}"))
+    assert update(course, source).updated == (NAMES[1],)
+    assert not list(course.rglob(f".*{workspace.PART}"))
 
 
 def cells(content):
