@@ -212,9 +212,7 @@ def best_threshold(feature, labels):
     If several thresholds are equally good, any of them will do.
     """
     ### BEGIN SOLUTION
-    candidates = np.r_[
-        feature.min() - 1, np.unique(feature)
-    ]  # one below them all, and each value
+    candidates = np.r_[feature.min() - 1, np.unique(feature)]  # one below all, and each value
     mistakes = [np.sum(threshold_rule(feature, t) != labels) for t in candidates]
     return candidates[np.argmin(mistakes)]
     ### END SOLUTION
@@ -237,7 +235,7 @@ plot.show(
 # %% [markdown]
 r"""
 The learned threshold is about as good as this rule can be (did you find a better one by eye?), but it cannot do magic: whatever the threshold, the heaps overlap. What limits the rule now is the *feature*, and that
-was still made by hand. The step that gave this field its name is to let the machine find the features as well.
+was still made by hand. The step that made this field is to let the machine find the features as well.
 
 Here is the smallest version of that: instead of one number, give the machine **all 784 pixels**, and let it learn how much each one speaks for a boot. That is one artificial
 **neuron**: a weighted sum with 784 learned weights. You will build it yourself in notebook 01; for now we borrow a finished one from the library scikit-learn, where it is called
@@ -297,7 +295,7 @@ reveal("start.how-many", f"on average it overtakes with {overtakes} pictures", a
 
 # %% [markdown]
 r"""
-The curve is the mean of ten runs, each with other pictures; the band reaches from the unluckiest to the luckiest of them. **Always ask for the band**: with very few pictures it is wide:
+The curve is the mean of ten runs, each with other pictures; the band reaches from the unluckiest to the luckiest of them. **Always ask for the band.** With very few pictures it is wide:
 whoever draws two pictures once and reports the result may be far above or far below what is usual.
 
 Now we can judge something that is often said. In this course a claim comes with its experiment, the evidence of *your* run, and a verdict.
