@@ -82,7 +82,7 @@ class Module:
                 yield name, value
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """This module and every module in it, each with its dotted name, outer ones first.
+        """The module itself and every module in it, each with its dotted name, outer ones first.
 
         Parameters
         ----------
