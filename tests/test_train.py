@@ -92,7 +92,7 @@ def test_a_callable_makes_the_batches_of_each_epoch_anew():
         ({"evaluate": lambda: 0.5}, "evaluate: expected a dict such as"),
         (
             {"patience": 1, "evaluate": dict, "parameters": [1]},
-            "parameters: expected a dict of name to array, got a list",
+            "parameters: expected a dict of name to array or a Module, got a list",
         ),
         (
             {"patience": 1, "evaluate": dict, "parameters": {}, "monitor": "perplexity"},

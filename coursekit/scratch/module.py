@@ -4,14 +4,18 @@ There is no registration: a module's weights are the Tensors among its attribute
 attributes, in the order in which they were set. Names are PyTorch's, so ``state_dict`` of the two fit each other.
 """
 
+import contextlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import numpy as np
 
 from coursekit.errors import CourseError, ShapeError
 from coursekit.scratch.autograd import Tensor
 
-__all__ = ["Module", "Sequential", "StateError"]
+__all__ = ["Module", "Sequential", "StateError", "trace"]
+
+_seen: ContextVar[list | None] = ContextVar("seen", default=None)  # where trace() collects
 
 
 class StateError(CourseError):
@@ -49,7 +53,11 @@ class Module:
 
     def __call__(self, *inputs, **options):
         """Apply the layer: ``layer(x)`` is ``layer.forward(x)``."""
-        return self.forward(*inputs, **options)
+        output = self.forward(*inputs, **options)
+        seen = _seen.get()
+        if seen is not None:
+            seen.append((self, output))
+        return output
 
     def forward(self, *inputs):
         """What the layer computes; each layer defines its own.
@@ -275,6 +283,41 @@ class Sequential(Module):
 
     def __len__(self) -> int:
         return len(self.layers)
+
+
+def trace(model: Module, *inputs) -> list[tuple[str, Module, object]]:
+    """Run a model and note what every layer in it put out: to look at signals on their way.
+
+    Parameters
+    ----------
+    model : Module
+    *inputs : Tensor
+
+    Returns
+    -------
+    list of (name, Module, output)
+        In the order in which the layers finished; the model itself, named "", comes last.
+
+    Examples
+    --------
+    >>> from coursekit.scratch.nn import ReLU, Tanh
+    >>> [(name, output) for name, _, output in trace(Sequential(ReLU(), Tanh()), Tensor([-1.0]))]
+    [('0', Tensor([0.])), ('1', Tensor([0.])), ('', Tensor([0.]))]
+    """
+    names = {id(module): name for name, module in model.named_modules()}
+    seen: list = []
+    with _collecting(seen):
+        model(*inputs)
+    return [(names[id(module)], module, output) for module, output in seen if id(module) in names]
+
+
+@contextlib.contextmanager
+def _collecting(seen: list) -> Iterator[None]:
+    token = _seen.set(seen)
+    try:
+        yield
+    finally:
+        _seen.reset(token)
 
 
 def _array(value: Tensor | np.ndarray) -> np.ndarray:

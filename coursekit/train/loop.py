@@ -1,9 +1,8 @@
-"""Training is one loop: take a batch, take a step, and from time to time look at how well it goes.
+"""The loop of training: whatever the step does inside, it is called on every batch of every epoch.
 
-:func:`fit` is that loop, whatever the step does inside: bare NumPy now, PyTorch later.
+:func:`fit` is that loop, for bare NumPy, for the course's engine, and later for PyTorch.
 """
 
-import copy
 import math
 import numbers
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coursekit.errors import CourseError
+from coursekit.train.keeping import Best, LastGood, Weights
 
 __all__ = ["History", "fit"]
 
@@ -87,8 +87,9 @@ def fit(
         Which of the evaluated numbers early stopping watches.
     higher_is_better : bool, optional
         Needed where the name of `monitor` does not tell: "accuracy" is better higher, "loss" and "error" lower.
-    parameters : dict of str to ndarray, optional
-        The weights that `step` changes in place; kept at their best for early stopping.
+    parameters : dict of str to ndarray, or Module, optional
+        The weights that `step` changes in place. With them, early stopping can go back to the best ones, and a loss
+        that is no number to the last good ones.
     progress : bool
         Show a progress bar.
 
@@ -99,7 +100,8 @@ def fit(
     Raises
     ------
     CourseError
-        If an argument makes no sense, an epoch has no batch, or the loss is no longer a finite number.
+        If an argument makes no sense, an epoch has no batch, or the loss is no longer a finite number. With
+        `parameters` the message then names the first layer with such values, and the last good weights are back.
 
     Notes
     -----
@@ -120,12 +122,14 @@ def fit(
     _expect_sensible(epochs, patience, evaluate, parameters)
     rising = _direction(monitor, higher_is_better) if patience is not None else True
     history = History()
-    watch = _Watch(monitor, rising, patience, parameters)
+    weights = Weights(parameters) if parameters is not None else None
+    last_good = LastGood(weights) if weights else None
+    watch = Best(monitor, rising, patience, weights)
     start = time.perf_counter()
     bar = _bar(epochs, progress)
     try:
         for epoch in range(1, epochs + 1):
-            history.steps_per_epoch = _one_epoch(step, batches, history, epoch)
+            history.steps_per_epoch = _one_epoch(step, batches, history, epoch, last_good)
             history.epochs = epoch
             measured = _measured(evaluate)
             for name, value in measured.items():
@@ -144,37 +148,6 @@ def fit(
         history.seconds = time.perf_counter() - start
     history.best_epoch = watch.restore()
     return history
-
-
-@dataclass
-class _Watch:
-    """Early stopping: remembers the best weights and how long ago they were."""
-
-    monitor: str
-    rising: bool
-    patience: int | None
-    parameters: Any
-    best: float | None = None
-    best_epoch: int | None = None
-    kept: Any = None
-
-    def should_stop(self, epoch: int, measured: Mapping[str, float]) -> bool:
-        if self.monitor not in measured:
-            known = ", ".join(measured) or "nothing"
-            raise CourseError(f"monitor: expected one of {known}, got {self.monitor!r}. Name what `evaluate` returns.")
-        value = measured[self.monitor] if self.rising else -measured[self.monitor]
-        if self.best_epoch is None or value > self.best or (math.isnan(self.best) and not math.isnan(value)):
-            self.best, self.best_epoch = value, epoch
-            self.kept = copy.deepcopy(self.parameters)
-        return epoch - self.best_epoch >= self.patience
-
-    def restore(self) -> int | None:
-        """Put the best weights back; returns their epoch, or None if there was nothing to go back to."""
-        if self.kept is None:
-            return None
-        for name, array in self.kept.items():
-            self.parameters[name][...] = array
-        return self.best_epoch
 
 
 def _direction(monitor: str, higher_is_better: bool | None) -> bool:
@@ -197,21 +170,26 @@ def _measured(evaluate: Callable | None) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _one_epoch(step: Callable, batches: Any, history: History, epoch: int) -> int:
+def _one_epoch(step: Callable, batches: Any, history: History, epoch: int, last_good: LastGood | None) -> int:
     steps = 0
     for batch in batches() if callable(batches) else batches:
         if not isinstance(batch, tuple | list):
             kind = type(batch).__name__
             raise CourseError(f"batches: expected tuples such as (x, y), got a {kind}. Pass `[(x, y)]` for one batch.")
+        if last_good:
+            last_good.remember()
         loss = step(*batch)
         if loss is None:
             raise CourseError("step: expected it to return the loss, got None. End it with `return loss`.")
         loss = float(loss)
         if not math.isfinite(loss):
+            what_now = last_good.go_back(tuple(batch)) + " " if last_good else ""
             raise CourseError(
                 f"loss: expected a finite number, got {loss} in step {len(history.loss) + 1} (epoch {epoch}). "
-                "Lower the learning rate, or look for a log or a division of zero."
+                f"{what_now}Lower the learning rate, or look for a log or a division of zero."
             )
+        if last_good:
+            last_good.accept()
         history.loss.append(loss)
         steps += 1
     if steps == 0:
@@ -231,11 +209,6 @@ def _expect_sensible(epochs: int, patience: int | None, evaluate: Any, parameter
         raise CourseError(f"patience: expected at least 1 epoch, got {patience}. Use None to train to the end.")
     if evaluate is None or parameters is None:
         raise CourseError("patience: expected evaluate= and parameters= with it, got one of them missing. Pass both.")
-    if not isinstance(parameters, Mapping):
-        kind = type(parameters).__name__
-        raise CourseError(
-            f"parameters: expected a dict of name to array, got a {kind}. Pass the weights that step changes."
-        )
 
 
 def _bar(epochs: int, progress: bool):
