@@ -59,6 +59,7 @@ class Row:
     mirrors: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def path(self) -> Path | None:
@@ -72,7 +73,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()
-    ['breast_cancer', 'digits', 'fashion_mnist', 'iris', 'wine']
+    ['breast_cancer', 'digits', 'fashion_mnist', 'har', 'iris', 'movie_snippets', 'spambase', 'wine']
     """
     return sorted(registry())
 
