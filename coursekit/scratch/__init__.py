@@ -6,8 +6,9 @@
 ``mlp``         a network of several layers, its gradients by hand
 ``numerical``   derivatives by finite differences: slow, simple, and the judge of all others
 ``optim``       optimisers: how a gradient becomes a step
+``schedules``   learning rates that change while the network learns
 """
 
-from coursekit.scratch import functional, mlp, numerical, optim, perceptron, stump
+from coursekit.scratch import functional, mlp, numerical, optim, perceptron, schedules, stump
 
-__all__ = ["functional", "mlp", "numerical", "optim", "perceptron", "stump"]
+__all__ = ["functional", "mlp", "numerical", "optim", "perceptron", "schedules", "stump"]
