@@ -67,7 +67,7 @@ def cosine(step, total, lr, low=0.0):
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
     _expect_steps("total", total)
-    return low + (lr - low) * (1 + math.cos(math.pi * min(step / total, 1))) / 2
+    return _half_wave(step / total, lr, low)
 
 
 def step_decay(step, size, lr, gamma=0.1):
@@ -162,8 +162,8 @@ def one_cycle(step, total, max_lr, pct_start=0.3, div_factor=25.0, final_div_fac
     first = max_lr / div_factor
     top = pct_start * total - 1
     if step < top:
-        return cosine(step, top, first, max_lr)
-    return cosine(step - top, total - 1 - top, max_lr, first / final_div_factor)
+        return _half_wave(step / top, first, max_lr)
+    return _half_wave((step - top) / (total - 1 - top), max_lr, first / final_div_factor)
 
 
 class Schedule:
@@ -300,7 +300,7 @@ class LinearWarmup(Schedule):
     Raises
     ------
     CourseError
-        If `after` steers another optimiser.
+        If `after` steers another optimiser, or `steps` is not positive.
 
     Examples
     --------
@@ -314,6 +314,7 @@ class LinearWarmup(Schedule):
 
     def __init__(self, optimizer: Optimizer, steps: int, after: Schedule | None = None):
         _expect_optimizer(optimizer)
+        _expect_steps("steps", steps)
         if after is not None and after.optimizer is not optimizer:
             raise CourseError("after: expected a schedule of the same optimiser, got one of another. Make both for it.")
         follow = after.rate if after is not None else partial(_constant, lr=optimizer.lr)
@@ -356,6 +357,10 @@ class OneCycleLR(Schedule):
     ):
         shape = {"pct_start": pct_start, "div_factor": div_factor, "final_div_factor": final_div_factor}
         super().__init__(optimizer, partial(one_cycle, total=total_steps, max_lr=max_lr, **shape))
+
+
+def _half_wave(share: float, start: float, end: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1))) / 2
 
 
 def _constant(step: int, lr: float) -> float:

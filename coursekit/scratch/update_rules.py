@@ -139,7 +139,7 @@ def adagrad_update(w, g, s, lr, eps=1e-10):
     array([-0.1, -0.1])
     """
     s += g * g
-    size = np.sqrt(s)
+    size = np.sqrt(s, out=np.empty_like(s))
     size += eps
     np.divide(g, size, out=size)
     size *= lr
@@ -173,7 +173,7 @@ def rmsprop_update(w, g, s, lr, alpha=0.99, eps=1e-8):
     """
     s *= alpha
     s += (1 - alpha) * g * g
-    size = np.sqrt(s)
+    size = np.sqrt(s, out=np.empty_like(s))
     size += eps
     np.divide(g, size, out=size)
     size *= lr
@@ -225,7 +225,7 @@ def adam_update(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_dec
     m += (1 - beta1) * g
     s *= beta2
     s += (1 - beta2) * g * g
-    size = np.sqrt(s)
+    size = np.sqrt(s, out=np.empty_like(s))
     size *= 1 / math.sqrt(1 - beta2**t)
     size += eps
     np.divide(m, size, out=size)
