@@ -17,7 +17,7 @@ from coursekit.errors import CourseError, ShapeError
 
 __all__ = ["GradientError", "Node", "made", "no_grad", "recording", "topological_order", "unbroadcast"]
 
-WHOLE, SAMPLE = 4096, 1024  # arrays of up to WHOLE numbers are compared whole, larger ones in SAMPLE places
+WHOLE, SAMPLE = 1024, 256  # arrays of up to WHOLE numbers are compared whole, larger ones in SAMPLE places
 USED_UP = None  # what stands in place of the edges after backward()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -135,9 +135,9 @@ class Node:
             G, owned = arrived.pop(id(node))
             if not node.edges or node._retains:
                 finished.append((node, G if owned else G.copy()))
-            for position, (parent, rule) in enumerate(node.edges):
+            for parent, rule in node.edges:
                 if parent.requires_grad:
-                    _send(arrived, parent, _applied(node, position, parent, rule, G), G)
+                    _send(arrived, parent, _checked(node, parent, rule(G)), G)
             if node.edges and not retain_graph:
                 node.edges, node._saved = USED_UP, ()
         for node, G in finished:
@@ -176,10 +176,13 @@ def made(data, *edges: tuple[Node, Callable], op: str, saved: tuple = ()):
     """
     result = type(edges[0][0])(data)
     result.op = op
-    if _recording.get() and any(parent.requires_grad for parent, _ in edges):
-        result.requires_grad = True
-        result.edges = edges
-        result._saved = tuple((array, _fingerprint(array)) for array in saved)
+    if _recording.get():
+        for parent, _ in edges:
+            if parent.requires_grad:
+                result.requires_grad = True
+                result.edges = edges
+                result._saved = [(array, _fingerprint(array)) for array in saved]
+                break
     return result
 
 
@@ -222,7 +225,8 @@ def topological_order(root: Node) -> list[Node]:
     Notes
     -----
     A depth-first walk with a list of its own instead of recursion: Python allows about 1,000 nested calls, and a graph
-    may be deeper than that. A node is put down only when it is met the second time, after everything below it.
+    may be deeper than that. A node goes back on the list with a marker above it, and above that what it was made from:
+    when the marker comes up, everything below the node is done.
 
     Source
     ------
@@ -236,15 +240,18 @@ def topological_order(root: Node) -> list[Node]:
     >>> [node.op for node in topological_order(y + x)]
     ['', 'mul', 'add']
     """
-    order, seen, waiting = [], set(), [(root, False)]
+    order, seen, waiting = [], set(), [root]
     while waiting:
-        node, below_is_done = waiting.pop()
-        if below_is_done:
-            order.append(node)
+        node = waiting.pop()
+        if node is None:  # everything below the one under it is done
+            order.append(waiting.pop())
         elif id(node) not in seen:
             seen.add(id(node))
-            waiting.append((node, True))
-            waiting += [(parent, False) for parent, _ in node.edges or () if parent.requires_grad]
+            if node.edges:
+                waiting += (node, None)
+                waiting += [parent for parent, _ in node.edges if parent.requires_grad and id(parent) not in seen]
+            else:
+                order.append(node)
     return order
 
 
@@ -278,10 +285,12 @@ def unbroadcast(G: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 # -- what backward() is made of ------------------------------------------------------------------------------------
 def _as_floats(data) -> np.ndarray:
+    if type(data) is np.ndarray and data.dtype.char in "fd":
+        return data
     if isinstance(data, Node):
-        data = data.data
-    array = data if isinstance(data, np.ndarray) else np.asarray(data)
-    if isinstance(data, np.ndarray | np.generic) and array.dtype in (np.float32, np.float64):
+        return data.data
+    array = np.asarray(data)
+    if isinstance(data, np.ndarray | np.generic) and array.dtype.char in "fd":
         return array
     if array.dtype.kind not in "fiub":
         raise CourseError(f"data: expected real numbers, got {array.dtype}. Convert it to numbers first.")
@@ -326,16 +335,19 @@ def _expect_whole_graph(order: list[Node]) -> None:
                 )
 
 
-def _applied(node: Node, position: int, parent: Node, rule: Callable, G: np.ndarray) -> np.ndarray:
-    """The gradient of one input, checked."""
-    found = rule(G)
-    if np.shape(found) != parent.shape:
+def _checked(node: Node, parent: Node, found) -> np.ndarray:
+    """What a rule returned, if it can be the gradient of that input."""
+    like = parent.data
+    if type(found) is np.ndarray and found.shape == like.shape and found.dtype == like.dtype:
+        return found
+    found = np.asarray(found)
+    if found.shape != like.shape:
+        position = node.parents.index(parent)
         raise ShapeError(
-            f"{node.op}: expected a gradient of shape {parent.shape} for input {position}, got {np.shape(found)}. "
+            f"{node.op}: expected a gradient of shape {like.shape} for input {position}, got {found.shape}. "
             "A gradient has the shape of what it belongs to; where that was broadcast, use unbroadcast."
         )
-    found = np.asarray(found)
-    return found if found.dtype == parent.data.dtype else found.astype(parent.data.dtype)
+    return found.astype(like.dtype)
 
 
 def _send(arrived: dict, parent: Node, found: np.ndarray, upstream: np.ndarray) -> None:
@@ -359,4 +371,4 @@ def _fingerprint(array: np.ndarray) -> bytes:
     step = array.size // SAMPLE
     if array.flags.c_contiguous:
         return array.reshape(-1)[::step].tobytes()
-    return array.flat[::step].tobytes()
+    return (array.T.reshape(-1) if array.flags.f_contiguous else array.flat)[::step].tobytes()
