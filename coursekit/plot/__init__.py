@@ -5,12 +5,14 @@
 ``pictures``  images side by side, matrices, weights
 ``geometry``  points in a plane and the lines that neurons draw through it
 ``diagrams``  drawn figures without data
+``graphs``    the graph of a computation; ``layout`` says where its nodes go
 """
 
 from coursekit.plot.core import COLORS, MARKERS, alt_text, describe, show
 from coursekit.plot.curves import bars, histogram, history, lines, points, reliability
 from coursekit.plot.diagrams import chain, network, training_loop
 from coursekit.plot.geometry import boundary, regions
+from coursekit.plot.graphs import graph
 from coursekit.plot.pictures import images, matrix, weights
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "boundary",
     "chain",
     "describe",
+    "graph",
     "histogram",
     "history",
     "images",
