@@ -63,7 +63,8 @@ class Linear(Module):
     def __init__(self, in_features, out_features, bias=True, *, rng, dtype=np.float32):
         sizes = expect_size("out_features", out_features), expect_size("in_features", in_features)
         bound = 1 / math.sqrt(in_features)
-        self.weight = Tensor(init.uniform(sizes, bound, rng=rng, dtype=dtype), requires_grad=True)
+        weight = np.asfortranarray(init.uniform(sizes, bound, rng=rng, dtype=dtype))  # W^T is then quick to multiply by
+        self.weight = Tensor(weight, requires_grad=True)
         self.bias = Tensor(init.uniform(sizes[:1], bound, rng=rng, dtype=dtype), requires_grad=True) if bias else None
 
     def forward(self, x):

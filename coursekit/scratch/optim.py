@@ -38,6 +38,8 @@ __all__ = [
 ]
 # fmt: on
 
+PIECE = 2**14  # numbers that an update rule gets at a time, about
+
 
 class Optimizer:
     """An update rule, applied to every weight array of a network. The classes below are this one with a rule filled in.
@@ -47,7 +49,8 @@ class Optimizer:
     params : iterable of Tensor
         The weights to train: ``model.parameters()``.
     rule : callable(w, g, *memory, lr=..., **settings)
-        Changes one weight array `w` in place, given its gradient `g`, which it leaves as it is.
+        Changes weights `w` in place, given their gradient `g`, which it leaves as it is. Of a large array it gets some
+        rows at a time, so it has to treat each number by itself.
     lr : float
         The learning rate. It is the attribute `lr`, and may be changed at any time.
     memory : tuple of str
@@ -105,12 +108,12 @@ class Optimizer:
         for parameter, memory in zip(self.params, self.memory, strict=True):
             if parameter.grad is None:
                 continue
-            w, g = parameter.data, parameter.grad
-            if self.weight_decay:
-                g = g + self.weight_decay * w
             if "t" in memory:
                 memory["t"] += 1
-            self.rule(w, g, *memory.values(), lr=lr, **self.settings)
+            for w, g, *kept in _pieces(parameter.data, parameter.grad, *memory.values()):
+                if self.weight_decay:
+                    g = g + self.weight_decay * w
+                self.rule(w, g, *kept, lr=lr, **self.settings)
 
     def zero_grad(self) -> None:
         """Forget all gradients: without it the next backward() adds to them."""
@@ -305,6 +308,21 @@ class AdamW(Adam):
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(params, lr, betas, eps)
         self.settings["weight_decay"] = _expect_at_least_0("weight_decay", weight_decay, "0.01")
+
+
+def _pieces(w, *others):
+    """Views of the weights and of what belongs to them, some rows at a time.
+
+    What a rule computes on the way, arrays of the same size, then stays in the processor's cache.
+    """
+    if w.size <= PIECE:
+        yield w, *others
+        return
+    turned = w.ndim == 2 and w.flags.f_contiguous  # stored column by column: there columns are what rows are elsewhere
+    arrays = [a.T if turned and isinstance(a, np.ndarray) else a for a in (w, *others)]
+    rows = max(1, PIECE * len(arrays[0]) // w.size)
+    for k in range(0, len(arrays[0]), rows):
+        yield tuple(a[k : k + rows] if isinstance(a, np.ndarray) else a for a in arrays)
 
 
 def _expect_weights(params) -> list[Tensor]:

@@ -52,14 +52,19 @@ def linear(x, weight, bias=None):
     Y = rows @ W.T  # (N, H)
     if bias is not None:
         Y += bias.data
-    edges = [
-        (x, lambda G: (G.reshape(-1, len(W)) @ W).reshape(X.shape)),
-        (weight, lambda G: G.reshape(-1, len(W)).T @ rows),
-    ]
+
+    def flat(G):
+        return G if G.ndim == 2 else G.reshape(-1, len(W))  # (N, H)
+
+    def of_weight(G):
+        dW = np.empty_like(W)  # in memory as W is: an optimiser goes through both side by side
+        return np.matmul(flat(G).T, rows, out=dW)  # (H, D)
+
+    edges = [(x, lambda G: (flat(G) @ W).reshape(X.shape)), (weight, of_weight)]
     if bias is not None:
-        edges.append((bias, lambda G: G.reshape(-1, len(W)).sum(axis=0)))
+        edges.append((bias, lambda G: np.add.reduce(flat(G), axis=0)))
     saved = (X, W) if x.requires_grad and weight.requires_grad else (W,) if x.requires_grad else (X,)
-    return made(Y.reshape(*X.shape[:-1], len(W)), *edges, op="linear", saved=saved)
+    return made(Y if rows is X else Y.reshape(*X.shape[:-1], len(W)), *edges, op="linear", saved=saved)
 
 
 def embedding(indices, weight):

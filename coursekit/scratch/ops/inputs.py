@@ -108,7 +108,7 @@ def whole_numbers(argument: str, value, limit: int, what: str) -> np.ndarray:
         raise CourseError(
             f"{argument}: expected whole numbers, got {array.dtype}. Convert them: {argument}.astype(int)."
         )
-    if array.size and not (array.min() >= 0 and array.max() < limit):
+    if array.size and not (np.minimum.reduce(array, axis=None) >= 0 and np.maximum.reduce(array, axis=None) < limit):
         raise CourseError(
             f"{argument}: expected 0 to {limit - 1}, got {array.min()} to {array.max()}. There are {limit} {what}."
         )

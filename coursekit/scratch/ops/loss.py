@@ -53,19 +53,20 @@ def cross_entropy(scores, labels):
     Z = scores.data
     right = _places_of_labels(Z.shape, labels)  # (N,), counted through the whole table
     shape, Z = Z.shape, Z.reshape(-1, Z.shape[-1])  # (N, K)
-    p = Z - Z.max(axis=1, keepdims=True)  # (N, K), no overflow
+    p = Z - np.maximum.reduce(Z, axis=1, keepdims=True)  # (N, K), no overflow
     at_label = p.reshape(-1)[right]  # (N,)
     np.exp(p, out=p)
-    total = p.sum(axis=1)  # (N,)
+    total = np.add.reduce(p, axis=1)  # (N,)
     p /= total[:, None]
+    N = Z.dtype.type(len(p))
 
     def rule(G):
-        share = G / len(p)
+        share = G / N
         dZ = p * share  # (N, K)
         dZ.reshape(-1)[right] -= share
         return dZ.reshape(shape)
 
-    return made((np.log(total) - at_label).mean(), (scores, rule), op="cross_entropy")
+    return made(np.add.reduce(np.log(total) - at_label) / N, (scores, rule), op="cross_entropy")
 
 
 def binary_cross_entropy_with_logits(z, y):
