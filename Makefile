@@ -53,14 +53,10 @@ seeds: $(PROVE)  ## do the claims hold for other seeds? (SEEDS="0 1 2")
 	$(call step,seeds: $(SEEDS),for seed in $(SEEDS); do \
 		$(ONE_CORE) $(OFFLINE) $(PY) -m coursekit run --edition worked --jobs 2 --seed $$seed || exit 1; done)
 
-bench: $(PROVE)  ## milliseconds per import and seconds per notebook
-	$(call step,bench: imports,$(import_times))
+bench: $(PROVE)  ## speed and memory beside hand-written NumPy, torch, autograd, scikit-learn; seconds per notebook
 	@mkdir -p build
-	$(call step,bench: notebooks,$(ONE_CORE) $(OFFLINE) $(PY) -m coursekit run --edition worked --report build/bench.json)
-
-import_times = for module in coursekit coursekit.cli coursekit.scratch coursekit.checks coursekit.plot; do \
-	$(PY) -X importtime -c "import $$module" 2>&1 | \
-	awk -F '|' -v module=$$module 'END {printf "%-20s %6.0f ms\n", module, $$2 / 1000}'; done
+	$(call step,bench: the engine,$(ONE_CORE) $(PY) -m tests.bench --json build/bench.json)
+	$(call step,bench: notebooks,$(ONE_CORE) $(OFFLINE) $(PY) -m coursekit run --edition worked --report build/notebooks.json)
 
 lock:  ## resolve requirements.lock afresh from pyproject.toml (commit the result)
 	@rm -rf .lock-env
