@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors"},
     {"settings", "places", "storage"},
-    {"progress", "scratch", "registry", "prepare", "tables", "datasets", "fetch", "metrics", "device"},
+    {"progress", "scratch", "registry", "prepare", "tables", "datasets", "fetch", "metrics", "device", "oracle"},
     {"train", "models", "plot"},
     {"attribution"},
     {"checks", "claims", "predict", "placement"},
