@@ -1,14 +1,62 @@
 """Deep learning in NumPy alone: what Part A of the course builds, and the reference for its exercises.
 
+By hand, as in the first notebooks:
+
 ``functional``  layers, activations and losses, each forward rule beside its gradient
 ``perceptron``  one neuron: Rosenblatt's rule, the margin, logistic regression
 ``stump``       the smallest learned rule: one feature, one threshold
 ``mlp``         a network of several layers, its gradients by hand
 ``numerical``   derivatives by finite differences: slow, simple, and the judge of all others
+
+With derivatives found by the machine:
+
+``autograd``    Tensor: an array that remembers how it was computed; gradcheck
+``graph``       what a graph of computations is, and the walk back through it
+``ops``         every operation, each forward rule beside its gradient
+``module``      what layers have in common: weights, state_dict, training or not; Sequential
+``nn``          layers and losses
+``norm``        layer and batch normalisation
+``attention``   attention, in one head or several
+``init``        where learning starts: random weights of the right size
+``checkpoint``  weights in a file
 ``optim``       optimisers: how a gradient becomes a step
 ``schedules``   learning rates that change while the network learns
 """
 
-from coursekit.scratch import functional, mlp, numerical, optim, perceptron, schedules, stump
+from coursekit.scratch import (
+    attention,
+    autograd,
+    checkpoint,
+    functional,
+    graph,
+    init,
+    mlp,
+    module,
+    nn,
+    norm,
+    numerical,
+    ops,
+    optim,
+    perceptron,
+    schedules,
+    stump,
+)
 
-__all__ = ["functional", "mlp", "numerical", "optim", "perceptron", "schedules", "stump"]
+__all__ = [
+    "attention",
+    "autograd",
+    "checkpoint",
+    "functional",
+    "graph",
+    "init",
+    "mlp",
+    "module",
+    "nn",
+    "norm",
+    "numerical",
+    "ops",
+    "optim",
+    "perceptron",
+    "schedules",
+    "stump",
+]

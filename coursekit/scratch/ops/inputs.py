@@ -115,7 +115,7 @@ def whole_numbers(argument: str, value, limit: int, what: str) -> np.ndarray:
     return array.astype(np.intp, copy=False)
 
 
-def expect_rng(rng) -> np.random.Generator:
+def expect_rng(rng) -> "np.random.Generator":  # quoted: naming it would load numpy.random
     """The random generator, if it is one.
 
     Parameters
