@@ -15,7 +15,7 @@ LAYERS = (
     {"errors"},
     {"settings", "places", "storage"},
     {"progress", "scratch", "registry", "prepare", "tables", "datasets", "fetch", "metrics", "device", "oracle"},
-    {"train", "models", "plot"},
+    {"train", "models", "plot", "validation"},
     {"attribution"},
     {"checks", "claims", "predict", "placement"},
     {"review", "guards", "sources", "execution", "editions", "workspace", "doctor", "run", "lab"},

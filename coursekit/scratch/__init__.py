@@ -7,6 +7,7 @@ By hand, as in the first notebooks:
 ``stump``       the smallest learned rule: one feature, one threshold
 ``mlp``         a network of several layers, its gradients by hand
 ``numerical``   derivatives by finite differences: slow, simple, and the judge of all others
+``regularization``  penalties, dropout, batch normalisation and shifts, on arrays
 
 With derivatives found by the machine:
 
@@ -38,6 +39,7 @@ from coursekit.scratch import (
     ops,
     optim,
     perceptron,
+    regularization,
     schedules,
     stump,
 )
@@ -57,6 +59,7 @@ __all__ = [
     "ops",
     "optim",
     "perceptron",
+    "regularization",
     "schedules",
     "stump",
 ]
