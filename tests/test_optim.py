@@ -256,7 +256,7 @@ def test_momentums_velocity_tends_to_the_gradient_over_one_minus_mu(g, mu):
 @given(ARRAYS, st.floats(0.001, 0.1), st.floats(0.0, 1.0))
 def test_adamw_shrinks_every_weight_by_the_same_share(w, lr, decay):
     after = w.copy()
-    optim.adam_update(after, np.zeros(5), np.zeros(5), np.zeros(5), 1, lr, weight_decay=decay)
+    optim.adam_update(after, np.zeros(5), np.zeros(5), np.zeros(5), 1, lr, decay=decay)
     np.testing.assert_allclose(after, w * (1 - lr * decay), rtol=1e-12, atol=1e-300)
 
 

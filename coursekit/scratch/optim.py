@@ -302,12 +302,12 @@ class AdamW(Adam):
     Examples
     --------
     >>> AdamW([Tensor([1.0])])
-    AdamW(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)  # 1 numbers in 1 arrays
+    AdamW(lr=0.001, betas=(0.9, 0.999), eps=1e-08, decay=0.01)  # 1 numbers in 1 arrays
     """
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(params, lr, betas, eps)
-        self.settings["weight_decay"] = _expect_at_least_0("weight_decay", weight_decay, "0.01")
+        self.settings["decay"] = _expect_at_least_0("weight_decay", weight_decay, "0.01")
 
 
 def _pieces(w, *others):

@@ -180,7 +180,7 @@ def rmsprop_update(w, g, s, lr, alpha=0.99, eps=1e-8):
     w -= size
 
 
-def adam_update(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+def adam_update(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
     r"""Adam: a running mean of the gradients, divided by the root of a running mean of their squares.
 
     .. math::
@@ -198,8 +198,8 @@ def adam_update(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_dec
     betas : (float, float)
         How much of each mean is kept.
     eps : float
-    weight_decay : float
-        Decoupled decay (AdamW): first the weights shrink by ``lr * weight_decay`` of themselves. 0 is plain Adam.
+    decay : float
+        Decoupled weight decay (AdamW): first the weights shrink by ``lr * decay`` of themselves. 0 is plain Adam.
 
     Notes
     -----
@@ -219,8 +219,8 @@ def adam_update(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_dec
     array([-0.1, -0.1])
     """
     beta1, beta2 = betas
-    if weight_decay:
-        w *= 1 - lr * weight_decay
+    if decay:
+        w *= 1 - lr * decay
     m *= beta1
     m += (1 - beta1) * g
     s *= beta2
