@@ -5,6 +5,7 @@
 ``pictures``  images side by side, matrices, weights
 ``geometry``  points in a plane and the lines that neurons draw through it
 ``diagrams``  drawn figures without data
+``landscape`` paths of optimisers on a loss, and what many learning rates give
 ``graphs``    the graph of a computation; ``layout`` says where its nodes go
 """
 
@@ -13,6 +14,7 @@ from coursekit.plot.curves import bars, histogram, history, lines, points, relia
 from coursekit.plot.diagrams import chain, network, training_loop
 from coursekit.plot.geometry import boundary, regions
 from coursekit.plot.graphs import graph
+from coursekit.plot.landscape import rate_sweep, ravine
 from coursekit.plot.pictures import images, matrix, weights
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "matrix",
     "network",
     "points",
+    "rate_sweep",
+    "ravine",
     "regions",
     "reliability",
     "show",
