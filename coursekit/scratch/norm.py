@@ -133,7 +133,7 @@ class BatchNorm1d(Module):
         >>> BatchNorm1d(3).forward(np.ones((5, 3))).shape
         (5, 3)
         """
-        if np.ndim(getattr(x, "data", x)) not in self.axes:
+        if np.ndim(x) not in self.axes:
             expect_shape("x", x, ("N", self.weight.size, "H", "W")[: self.axes[0]])
         options = {"training": self.training, "momentum": self.momentum, "eps": self.eps}
         y = batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, **options)

@@ -121,7 +121,7 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=True, moment
         running_var += momentum * (var.reshape(-1) * (n / (n - 1)) - running_var)
     else:
         deviation = np.sqrt(running_var.reshape(stretched) + eps).astype(X.dtype, copy=False)
-        xn = (X - running_mean.reshape(stretched)) / deviation
+        xn = (X - running_mean.reshape(stretched).astype(X.dtype, copy=False)) / deviation
 
     def rule(G):
         return _through_mean_and_variance(G * W, xn, deviation, axes) if training else G * (W / deviation)
