@@ -30,6 +30,11 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
     ),
     "forward.relu_hinges": {"a table that is not square": ONE_AXIS},
     "graph.topological_order": dict.fromkeys(["only zeros", "float32", "float64"], "its arrays are graphs: who uses whom"),
+    "validation.k_fold": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its arguments are whole numbers",
+    ),
+    "validation.early_stopping": {"a table that is not square": ONE_AXIS},
     "backprop.numerical_gradient": {"float32": "differences of nearly equal numbers need double precision"},
 }
 
