@@ -1,0 +1,131 @@
+"""Exercises of *Optimisers*: momentum, and how an update rule is tried out."""
+
+import numpy as np
+
+from coursekit.checks.core import Exercise, register
+from coursekit.scratch import update_rules
+
+__all__ = ["momentum", "walk"]
+
+
+def walk(rule, w, gradients, memory, *settings, numbered=False):
+    """Apply an update rule to one weight array, one step for each gradient; everything as it is after every step."""
+    w, arrays, seen = w.copy(), [np.zeros_like(w) for _ in memory], {}
+    for t, g in enumerate(gradients, start=1):
+        rule(w, g, *arrays, *([t] if numbered else []), *settings)
+        seen[f"w after step {t}"] = w.copy()
+        seen |= {f"{name} after step {t}": array.copy() for name, array in zip(memory, arrays, strict=True)}
+    seen["the gradients afterwards"] = gradients
+    return seen
+
+
+# -- momentum --------------------------------------------------------------------------------------------------------------
+
+
+def _momentum_cases(rng):
+    yield np.array([1.0, -2.0]), np.array([[10.0, 0.0], [10.0, 1.0], [0.0, 1.0]]), 0.1, 0.9, False
+    yield np.array([1.0, -2.0]), np.array([[10.0, 0.0], [10.0, 1.0], [0.0, 1.0]]), 0.1, 0.9, True
+    for nesterov in (False, True):
+        yield rng.normal(size=(2, 3)), rng.normal(size=(4, 2, 3)), 0.3, 0.5, nesterov
+    yield rng.normal(size=(1, 4)), 1e3 * rng.normal(size=(3, 1, 4)), 1e-3, 0.99, False
+    yield rng.normal(size=(3, 2)).astype(np.float32), rng.normal(size=(3, 3, 2)).astype(np.float32), 0.05, 0.9, True
+    yield np.zeros(3), rng.normal(size=(3, 3)), 0.1, 0.0, False  # no momentum at all
+
+
+def _use_momentum(obj, w, gradients, lr, momentum, nesterov):
+    return walk(obj, w, gradients, ("v",), lr, momentum, nesterov)
+
+
+def _momentum_forgotten(w, g, v, lr, momentum=0.9, nesterov=False):
+    w -= lr * g
+
+
+def _v_rebound(w, g, v, lr, momentum=0.9, nesterov=False):
+    v = momentum * v + g
+    w -= lr * (g + momentum * v) if nesterov else lr * v
+
+
+def _w_rebound(w, g, v, lr, momentum=0.9, nesterov=False):
+    v *= momentum
+    v += g
+
+
+def _v_averages(w, g, v, lr, momentum=0.9, nesterov=False):
+    v[...] = momentum * v + (1 - momentum) * g
+    w -= lr * (g + momentum * v) if nesterov else lr * v
+
+
+def _rate_in_v(w, g, v, lr, momentum=0.9, nesterov=False):
+    v[...] = momentum * v + lr * g
+    w -= lr * g + momentum * v if nesterov else v
+
+
+def _v_points_down(w, g, v, lr, momentum=0.9, nesterov=False):
+    v[...] = momentum * v - g
+    w += lr * (momentum * v - g) if nesterov else lr * v
+
+
+def _momentum_uphill(w, g, v, lr, momentum=0.9, nesterov=False):
+    v[...] = momentum * v + g
+    w += lr * (g + momentum * v) if nesterov else lr * v
+
+
+def _never_nesterov(w, g, v, lr, momentum=0.9, nesterov=False):
+    update_rules.momentum_update(w, g, v, lr, momentum)
+
+
+def _always_nesterov(w, g, v, lr, momentum=0.9, nesterov=False):
+    update_rules.momentum_update(w, g, v, lr, momentum, nesterov=True)
+
+
+def _gradient_left_out(w, g, v, lr, momentum=0.9, nesterov=False):
+    v[...] = momentum * v + g
+    w -= lr * momentum * v if nesterov else lr * v
+
+
+def _steps_before_it_updates(w, g, v, lr, momentum=0.9, nesterov=False):
+    w -= lr * (g + momentum * v) if nesterov else lr * v
+    v[...] = momentum * v + g
+
+
+def _momentum_with_out(w, g, v, lr, momentum=0.9, nesterov=False):
+    np.add(momentum * v, g, out=v)
+    step = v if not nesterov else np.add(g, momentum * v)
+    np.subtract(w, lr * step, out=w)
+
+
+_REBOUND = "is a *new* array: the one outside this function is as it was, and the next step finds no trace of this one."
+
+momentum = register(
+    Exercise(
+        id="optimizers.momentum",
+        notebook="optimizers",
+        reference=update_rules.momentum_update,
+        cases=_momentum_cases,
+        call=_use_momentum,
+        alias_ok=True,
+        difficulty=2,
+        minutes=8,
+        points=2,
+        hints=[
+            "Two lines: first the velocity takes in the new gradient, then the weights move along the velocity.",
+            "In place: `v *= momentum`, then `v += g`. (Writing `v = ...` would make a new array, and the old v would stay zero.)",
+            "Then `w -= lr * v`; with nesterov instead `w -= lr * (g + momentum * v)`, with the new v.",
+        ],
+        misconceptions={
+            _momentum_forgotten: "This is plain gradient descent: v was never used. Let v take in the gradient, and move along v.",
+            _v_rebound: f"`v = momentum * v + g` {_REBOUND} Change v in place: `v *= momentum; v += g`.",
+            _w_rebound: f"v is right, w did not move. `w = w - ...` {_REBOUND} Write `w -= ...`.",
+            _v_averages: "You made v a running *mean*, with the factor 1 - momentum. Here it is a running sum: v becomes momentum * v + g.",
+            _rate_in_v: "You put the learning rate into v. While lr stays the same the steps are the same, but v should hold gradients: "
+            "then a schedule that changes lr changes the whole step. Multiply by lr when you move w.",
+            _v_points_down: "Your steps are right, but v has the other sign. Let v add up gradients, and subtract it.",
+            _momentum_uphill: "You went *uphill*: subtract the step from w.",
+            _never_nesterov: "Right without nesterov; with it the step is another one: g + momentum * v, with the new v.",
+            _always_nesterov: "This is always Nesterov's step. Take it only if nesterov is true; else move along v.",
+            _gradient_left_out: "Nesterov's step is g + momentum * v; you left out the g.",
+            _steps_before_it_updates: "You moved first and updated v afterwards, so every step is one gradient late. First v, then w.",
+        },
+        variants=(_momentum_with_out,),
+    )
+)
