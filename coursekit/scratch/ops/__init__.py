@@ -5,10 +5,29 @@
 ``reduction``      sum, mean, maximum, softmax: what looks along an axis
 ``shape``          reshape, transpose, index, concatenate: the same numbers in other places
 ``fused``          a dense layer, a table look-up, dropout, each as one operation
+``windows``        what a window sees that slides over an image: sizes and places
+``convolution``    weighted sums under a window, by one matrix product
+``pooling``        the largest number, or the mean, under a window
 ``normalisation``  layer and batch normalisation
 ``loss``           cross-entropy, squared error
 """
 
-from coursekit.scratch.ops import arithmetic, elementwise, fused, loss, normalisation, reduction, shape
+from coursekit.scratch.ops import (
+    arithmetic,
+    convolution,
+    elementwise,
+    fused,
+    loss,
+    normalisation,
+    pooling,
+    reduction,
+    shape,
+    windows,
+)
 
-__all__ = ["arithmetic", "elementwise", "fused", "loss", "normalisation", "reduction", "shape"]
+# fmt: off
+__all__ = [
+    "arithmetic", "convolution", "elementwise", "fused", "loss", "normalisation", "pooling", "reduction", "shape",
+    "windows",
+]
+# fmt: on
