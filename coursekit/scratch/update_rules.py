@@ -1,12 +1,9 @@
 r"""An update rule says how one array of weights moves, given its gradient and what the rule remembers of earlier ones.
 
 Every rule changes the weights ``w`` and its memory *in place* and returns nothing. The memory (``v``, ``s``, ``m``) has
-the shape of ``w`` and starts at zero. Where the formula would make a new array for every sign, the code reuses one: on
-large layers most of the time goes into fresh memory, not into arithmetic. The classes around these rules, which keep
-the memory for every weight of a network, are in :mod:`coursekit.scratch.optim`.
+the shape of ``w`` and starts at zero. The classes around these rules, which keep the memory for every weight of a
+network and hand over large arrays piece by piece, are in :mod:`coursekit.scratch.optim`.
 """
-
-import math
 
 import numpy as np
 
@@ -139,11 +136,7 @@ def adagrad_update(w, g, s, lr, eps=1e-10):
     array([-0.1, -0.1])
     """
     s += g * g
-    size = np.sqrt(s, out=np.empty_like(s))
-    size += eps
-    np.divide(g, size, out=size)
-    size *= lr
-    w -= size
+    w -= lr * g / (np.sqrt(s) + eps)
 
 
 def rmsprop_update(w, g, s, lr, alpha=0.99, eps=1e-8):
@@ -173,11 +166,7 @@ def rmsprop_update(w, g, s, lr, alpha=0.99, eps=1e-8):
     """
     s *= alpha
     s += (1 - alpha) * g * g
-    size = np.sqrt(s, out=np.empty_like(s))
-    size += eps
-    np.divide(g, size, out=size)
-    size *= lr
-    w -= size
+    w -= lr * g / (np.sqrt(s) + eps)
 
 
 def adam_update(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
@@ -225,9 +214,5 @@ def adam_update(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0)
     m += (1 - beta1) * g
     s *= beta2
     s += (1 - beta2) * g * g
-    size = np.sqrt(s, out=np.empty_like(s))
-    size *= 1 / math.sqrt(1 - beta2**t)
-    size += eps
-    np.divide(m, size, out=size)
-    size *= lr / (1 - beta1**t)
-    w -= size
+    m_hat, s_hat = m / (1 - beta1**t), s / (1 - beta2**t)
+    w -= lr * m_hat / (np.sqrt(s_hat) + eps)
