@@ -17,6 +17,8 @@ With derivatives found by the machine:
 ``module``      what layers have in common: weights, state_dict, training or not; Sequential
 ``nn``          layers and losses
 ``norm``        layer and batch normalisation
+``conv``        convolution and pooling
+``recurrent``   RNN, LSTM and GRU: cells, and layers that apply them at every step of time
 ``attention``   attention, in one head or several
 ``init``        where learning starts: random weights of the right size
 ``checkpoint``  weights in a file
@@ -28,6 +30,7 @@ from coursekit.scratch import (
     attention,
     autograd,
     checkpoint,
+    conv,
     functional,
     graph,
     init,
@@ -39,6 +42,7 @@ from coursekit.scratch import (
     ops,
     optim,
     perceptron,
+    recurrent,
     regularization,
     schedules,
     stump,
@@ -48,6 +52,7 @@ __all__ = [
     "attention",
     "autograd",
     "checkpoint",
+    "conv",
     "functional",
     "graph",
     "init",
@@ -59,6 +64,7 @@ __all__ = [
     "ops",
     "optim",
     "perceptron",
+    "recurrent",
     "regularization",
     "schedules",
     "stump",

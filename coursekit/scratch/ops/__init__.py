@@ -4,6 +4,7 @@
 ``elementwise``    exp, log, square root, the activations, clip, where
 ``reduction``      sum, mean, maximum, softmax: what looks along an axis
 ``shape``          reshape, transpose, index, concatenate: the same numbers in other places
+``splitting``      cut into parts, along time or between gates
 ``fused``          a dense layer, a table look-up, dropout, each as one operation
 ``windows``        what a window sees that slides over an image: sizes and places
 ``convolution``    weighted sums under a window, by one matrix product
@@ -22,12 +23,13 @@ from coursekit.scratch.ops import (
     pooling,
     reduction,
     shape,
+    splitting,
     windows,
 )
 
 # fmt: off
 __all__ = [
     "arithmetic", "convolution", "elementwise", "fused", "loss", "normalisation", "pooling", "reduction", "shape",
-    "windows",
+    "splitting", "windows",
 ]
 # fmt: on
