@@ -163,6 +163,12 @@ class TestDropout:
         assert abs((y.data == 0).mean() - 0.2) < 0.005  # four deviations of 100,000 draws
         np.testing.assert_allclose(x.grad * 3, y.data)
 
+    def test_float32_stays_float32(self):
+        x = Tensor(np.ones(9, np.float32), requires_grad=True)
+        y = nn.dropout(x, 0.2, rng=fresh())
+        y.sum().backward()
+        assert y.dtype == x.grad.dtype == np.float32
+
     def test_in_use_it_does_nothing_at_all(self):
         layer, x = nn.Dropout(0.9, rng=fresh()).eval(), Tensor(normal(3))
         assert layer(x) is x
