@@ -6,12 +6,14 @@
 ``geometry``  points in a plane and the lines that neurons draw through it
 ``diagrams``  drawn figures without data
 ``landscape`` paths of optimisers on a loss, and what many learning rates give
+``gaps``      two numbers a row that ought to be one
 ``graphs``    the graph of a computation; ``layout`` says where its nodes go
 """
 
 from coursekit.plot.core import COLORS, MARKERS, alt_text, describe, show
 from coursekit.plot.curves import bars, histogram, history, lines, points, reliability
 from coursekit.plot.diagrams import chain, network, training_loop
+from coursekit.plot.gaps import gaps
 from coursekit.plot.geometry import boundary, regions
 from coursekit.plot.graphs import graph
 from coursekit.plot.landscape import rate_sweep, ravine
@@ -25,6 +27,7 @@ __all__ = [
     "boundary",
     "chain",
     "describe",
+    "gaps",
     "graph",
     "histogram",
     "history",
