@@ -16,7 +16,7 @@ __all__ = ["graph"]
 MOST = 60  # nodes; more cannot be read
 WIDE = 7  # layers that fit beside each other; a deeper graph goes from top to bottom
 BOX = (1.16, 0.56)  # width and height, in inches
-STEP = (1.62, 0.86)  # from node to node, across the page and down it
+STEP = (1.62, 0.8)  # from node to node, across the page and down it
 FONT = 8.5
 KEY = {
     "weight": "thick box: its gradient is wanted",
