@@ -136,7 +136,7 @@ class Tensor(Node):
 
     def detach(self) -> "Tensor":
         """The same array as a constant: no gradient flows back through it."""
-        return Tensor(self.data)
+        return type(self)(self.data)
 
     def argmax(self, axis=None) -> np.ndarray:
         """Where the largest number is, as NumPy's argmax. A position has no derivative.
