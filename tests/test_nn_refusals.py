@@ -81,6 +81,8 @@ def test_shapes_that_do_not_fit_are_told(wrong, message):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        (lambda: nn.linear(SCORES, np.ones((2, 3))), "linear: expected a Tensor, got a ndarray. Wrap it"),
+        (lambda: nn.linear(SCORES, Tensor(np.ones((2, 3))), np.ones(2)), "linear: expected a Tensor, got a ndarray"),
         (lambda: nn.cross_entropy(SCORES, [0, 1, 2, 3]), "labels: expected 0 to 2, got 0 to 3. There are 3 classes"),
         (lambda: nn.cross_entropy(SCORES, [0, 1, 2, -1]), "labels: expected 0 to 2, got -1 to 2"),
         (

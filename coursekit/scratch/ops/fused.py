@@ -45,7 +45,9 @@ def linear(x, weight, bias=None):
     Tensor([[11.5]])
     """
     x = x if isinstance(x, Node) else constant("x", x, operand("linear", weight))
-    X, W = x.data, weight.data
+    X, W = x.data, operand("linear", weight).data
+    if bias is not None:
+        operand("linear", bias)
     if W.ndim != 2 or X.ndim == 0 or X.shape[-1] != W.shape[1] or (bias is not None and bias.shape != W.shape[:1]):
         raise _misfit(X, W, bias)
     rows = X if X.ndim == 2 else X.reshape(-1, W.shape[1])  # (N, D)
