@@ -160,6 +160,14 @@ def test_a_single_changed_number_is_noticed_in_arrays_of_usual_size():
     assert SAMPLE < WHOLE
 
 
+def test_positions_that_were_changed_since_are_told():
+    x, rows = leaf([1.0, 2.0, 3.0]), np.array([0, 0, 1])
+    y = x[rows].sum()
+    rows[:] = 2
+    with pytest.raises(GradientError, match="arrays that 'getitem' used to be unchanged"):
+        y.backward()
+
+
 def test_a_change_of_what_no_rule_needs_is_allowed():
     x = leaf([1.0, 2.0])
     y = (x + 1).sum()

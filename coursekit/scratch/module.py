@@ -219,6 +219,7 @@ class Module:
         head = f"{type(self).__name__}({self.describe()}"
         if not inner:
             return f"{head}){note}"
+        head += "," if self.describe() else ""
         lines = [f"({name}): {value!r}".replace("\n", "\n  ") for name, value in inner]
         return f"{head}{note}\n  " + "\n  ".join(lines) + "\n)"
 

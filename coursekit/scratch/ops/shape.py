@@ -141,14 +141,16 @@ def getitem(x, index):
     array([[2., 2.], [1., 1.]], dtype=float32)
     """
     x = operand("getitem", x)
-    for part in index if isinstance(index, tuple) else (index,):
+    parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
         if isinstance(part, Node) or (isinstance(part, np.ndarray) and part.dtype.kind == "f"):
             raise CourseError(
                 f"index: expected whole numbers, got a {type(part).__name__} of floating-point numbers. "
                 "Keep positions and labels as NumPy arrays of int."
             )
-    shape, dtype = x.shape, x.data.dtype
-    return made(x.data[index], (x, lambda G: scatter_add(shape, dtype, index, G)), op="getitem")
+    shape, dtype, picked = x.shape, x.data.dtype, x.data[index]
+    saved = tuple(part for part in parts if isinstance(part, np.ndarray))
+    return made(picked, (x, lambda G: scatter_add(shape, dtype, index, G)), op="getitem", saved=saved)
 
 
 def scatter_add(shape, dtype, index, G):
