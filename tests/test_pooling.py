@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_told(pool):
     with pytest.raises(ShapeError, match=rf"{name}: .* got kernel \(4, 4\) and image \(3, 9\). Use a smaller kernel"):
         pool(Tensor(np.zeros((1, 1, 3, 9))), 4)
     with pytest.raises(CourseError, match=rf"{name}: expected padding of at most half .* got padding \(2, 0\)"):
-        pool(Tensor(np.zeros((1, 1, 3, 3))), 2, padding=(2, 0))
+        pool(Tensor(np.zeros((1, 1, 3, 3))), 3, padding=(2, 0))
     with pytest.raises(CourseError, match="stride: expected a whole number of at least 1"):
         pool(Tensor(np.zeros((1, 1, 3, 3))), 2, stride=0)
     with pytest.raises(CourseError, match=f"{name}: expected a Tensor, got a ndarray"):
