@@ -11,6 +11,7 @@ A map, in the order in which the rooms may import each other:
 ``registry``, ``prepare``   what each data set is; splits, batches, scaling
 ``datasets``, ``fetch``     real data, verified; downloads that go on where they were cut off
 ``metrics``, ``device``     how good is a prediction? which accelerator is here?
+``oracle``                  an independent judge: the same computation by PyTorch
 ``train``                   the one training loop, with its history
 ``plot``                    every figure of the course, with its alternative text
 ``checks``                  the exercises: cases, hints, banks of misconceptions

@@ -191,7 +191,7 @@ topological_order = register(
         cases=_order_cases,
         call=_use_order,
         difficulty=4,
-        minutes=14,
+        minutes=12,
         points=3,
         hints=[
             "A node may be put into `order` only after all its parents. So when you meet it for the first time, it has to wait until they are done.",

@@ -14,6 +14,7 @@ With derivatives found by the machine:
 ``autograd``    Tensor: an array that remembers how it was computed; gradcheck
 ``graph``       what a graph of computations is, and the walk back through it
 ``ops``         every operation, each forward rule beside its gradient
+``vjp``         rules bare, without a graph: what notebook 04 has the learner write
 ``module``      what layers have in common: weights, state_dict, training or not; Sequential
 ``nn``          layers and losses
 ``norm``        layer and batch normalisation
@@ -46,6 +47,7 @@ from coursekit.scratch import (
     regularization,
     schedules,
     stump,
+    vjp,
 )
 
 __all__ = [
@@ -68,4 +70,5 @@ __all__ = [
     "regularization",
     "schedules",
     "stump",
+    "vjp",
 ]

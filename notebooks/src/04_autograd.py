@@ -12,7 +12,7 @@ r"""
 - plug an operation of your own into an engine, check it, and train a network with it;
 - recognise the mistakes that automatic gradients invite, and see which of them no loss curve shows.
 
-**Builds on** 03 Backpropagation: chain rule, upstream gradient, the gradients of dense, ReLU and softmax with cross-entropy, the gradient check. From Python: classes and operators such as `__mul__`. **Time** about 90 minutes, of which your computer needs less than half a minute.
+**Builds on** 03 Backpropagation: chain rule, upstream gradient, the gradients of dense, ReLU and softmax with cross-entropy, the gradient check. From Python: classes and operators such as `__mul__`. **Time** about 90 minutes, of which your computer needs about half a minute.
 """
 
 # %%
@@ -200,7 +200,7 @@ reveal(
 
 # %% [markdown]
 r"""
-The number of paths doubles with each step. The same happens when you write the derivative out as one formula (**symbolic** differentiation): a formula has no way to say "that value again", so it repeats it.
+The number of paths doubles with each step. The same happens when you write the derivative out as one formula (**symbolic** differentiation): a formula has no way to say "that value again", so it repeats it. (Give the repeated parts names, and it has become our graph.)
 
 The cure: let a node wait until *everything that uses it* has had its turn. Then its gradient is complete, and each edge is used exactly once. So we need the nodes in an order in which each comes **after all that it was made from**: a **topological order**. The way back runs through it from the end.
 
@@ -536,7 +536,7 @@ class Mine(autograd.Tensor):
 
 # %% [markdown]
 r"""
-Three networks, each one line of forward pass, and **no backward pass**: logistic regression (the classical baseline, a network without a hidden layer), the network of notebook 03, and one that you would not like to differentiate by hand: it sends its hidden layer three times through the *same* weights $W_2$, and each time adds the result to what was there.
+Three networks, each a few lines of forward pass, and **no backward pass**: logistic regression (the classical baseline, a network without a hidden layer), the network of notebook 03, and one that you would not like to differentiate by hand: it sends its hidden layer three times through the *same* weights $W_2$, and each time adds the result to what was there.
 """
 
 
@@ -825,7 +825,7 @@ plot.show(
         log="xy",
         xlabel="step h",
         ylabel="relative difference from PyTorch",
-        title="Ten functions, geometric means",
+        title="Two functions, five seeds each (geometric means)",
     )
 )
 
@@ -840,7 +840,7 @@ best_numerical = np.min(numerical_errors, axis=1)  # each function at its own be
 claim("autodiff-is-exact").judge(
     max(*automatic_errors, *own_errors) < 1e-12
     and np.median(best_numerical / np.maximum(automatic_errors, 1e-17)) > 100,
-    evidence=f"largest relative difference from PyTorch's gradients (float64, 10 functions): the engine {max(automatic_errors):.0e}, "
+    evidence=f"largest relative difference from PyTorch's gradients (float64, 2 functions, 5 seeds each): the engine {max(automatic_errors):.0e}, "
     f"with your operations {max(own_errors):.0e}; numerical differentiation, each at its best step, {np.median(best_numerical):.0e} in the median",
 )
 
@@ -1004,7 +1004,7 @@ The price is a fixed time for each *operation*, whatever it computes: some micro
 
 The line above the claim compares with your step from notebook 03. That one computes the gradient of the pixels too, which nobody needs. The engine goes only where a gradient is wanted: `requires_grad` saves a whole matrix product, and you did not have to think of it.
 
-**Memory.** The price that really hurts. Every rule needs values from the forward pass, so they must be kept until the gradient has come by.
+**Memory.** The price that really hurts. Nearly every rule needs values from the forward pass, so they must be kept until the gradient has come by.
 """
 
 # %%
@@ -1224,7 +1224,7 @@ for with_unbroadcast in (True, False):
 r"""
 Both gradients have the right shape. The one on the way, at $m$, had not: (2, 3) where $m$ is (2, 1); the rule of the mean stretched it happily. That is why our engine compares shapes at *every* edge.
 
-Then there are mistakes that no engine can notice, since each is a legal program:
+Then there are mistakes that raise no error at all:
 
 - *zero_grad forgotten*: gradients add up from step to step;
 - *overwritten*: an engine that writes `=` where uses should add up (the three rounds of section 6 use $W_2$ three times);
@@ -1394,7 +1394,7 @@ r"""
 </details>
 <details><summary>C. That of the last use, since it is nearest to the loss.</summary>
 
-**No.** This is what an engine with `=` computes.
+**No.** An engine with `=` keeps a single use too (the one that it comes to last, which is the *farthest* from the loss), and is wrong.
 
 </details>
 
