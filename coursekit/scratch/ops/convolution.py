@@ -91,7 +91,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1):
         return G.transpose(1, 2, 3, 0).reshape(len(W), -1)
 
     def to_x(G):
-        G, P = as_rows(G), np.zeros_like(_batch_last(X, frame))
+        G, P = as_rows(G), _zeros(X.shape, X.dtype, frame)
         for rows, columns in blocks:
             _scatter(filters.T @ G[:, columns], P[:, rows], frame)
         return _batch_first(P, frame)
@@ -164,11 +164,11 @@ def col2im(columns, shape, kernel_size, stride=1, padding=0, dilation=1):
     """
     frame = window(kernel_size, stride, padding, dilation)
     expect_images("col2im", shape)
-    (N, C, *size), (down, across) = shape, frame.padding
+    N, C, *size = shape
     expected = C * math.prod(frame.kernel), math.prod(places("col2im", size, frame)) * N
     if columns.shape != expected:
         raise ShapeError(f"col2im: expected columns of shape {expected}, got {columns.shape}. Are the sizes the same?")
-    P = np.zeros((C, size[0] + 2 * down, size[1] + 2 * across, N), columns.dtype)
+    P = _zeros(shape, columns.dtype, frame)
     _scatter(columns, P, frame)
     return _batch_first(P, frame)
 
@@ -205,11 +205,19 @@ def _counts(P, frame: Window) -> tuple[int, int]:
     return (P.shape[1] - dh * (kh - 1) - 1) // sh + 1, (P.shape[2] - dw * (kw - 1) - 1) // sw + 1
 
 
+def _zeros(shape: tuple[int, ...], dtype, frame: Window) -> np.ndarray:
+    """A P of zeros for images of a shape."""
+    (N, C, H, W), (down, across) = shape, frame.padding
+    return np.zeros((C, H + 2 * down, W + 2 * across, N), dtype)
+
+
 def _batch_last(X, frame: Window) -> np.ndarray:
+    """The P of images, (N, C, H, W)."""
     return np.ascontiguousarray(padded(X, frame.padding).transpose(1, 2, 3, 0))
 
 
 def _batch_first(P, frame: Window) -> np.ndarray:
+    """The images of a P: a view, no copy."""
     return without_padding(P.transpose(3, 0, 1, 2), frame.padding)
 
 

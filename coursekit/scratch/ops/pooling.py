@@ -121,14 +121,14 @@ def _along(axis: int, part: slice) -> tuple:
 
 
 def _largest(X, axis: int, size: int, stride: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest number of each window along an axis, and its place in the window."""
+    """The largest number of each window along an axis, and its place in the window: of equal ones, the first."""
     best = X[_along(axis, seen(0, count, stride))]
     which = np.zeros_like(best, np.min_scalar_type(size))
     for place in range(1, size):
         later = X[_along(axis, seen(place, count, stride))]
         np.maximum(which, (later > best) * which.dtype.type(place), out=which)
         best = np.maximum(best, later)
-    return best.copy() if size == 1 else best, which
+    return best.copy("K") if size == 1 else best, which
 
 
 def _total(X, axis: int, size: int, stride: int, count: int) -> np.ndarray:
