@@ -17,7 +17,7 @@ from coursekit.errors import CourseError, ShapeError
 
 __all__ = ["GradientError", "Node", "made", "no_grad", "recording", "topological_order", "unbroadcast"]
 
-WHOLE, SAMPLE = 1024, 256  # arrays of up to WHOLE numbers are compared whole, larger ones in SAMPLE places
+WHOLE, SAMPLE = 1024, 64  # arrays of up to WHOLE numbers are compared whole, larger ones in SAMPLE places
 USED_UP = None  # what stands in place of the edges after backward()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 

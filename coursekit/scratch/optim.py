@@ -110,7 +110,8 @@ class Optimizer:
                 continue
             if "t" in memory:
                 memory["t"] += 1
-            for w, g, *kept in _pieces(parameter.data, parameter.grad, *memory.values()):
+            arrays = parameter.data, parameter.grad, *memory.values()
+            for w, g, *kept in _pieces(*arrays) if parameter.data.size > PIECE else (arrays,):
                 if self.weight_decay:
                     g = g + self.weight_decay * w
                 self.rule(w, g, *kept, lr=lr, **self.settings)
@@ -310,19 +311,18 @@ class AdamW(Adam):
         self.settings["decay"] = _expect_at_least_0("weight_decay", weight_decay, "0.01")
 
 
-def _pieces(w, *others):
-    """Views of the weights and of what belongs to them, some rows at a time.
+def _pieces(*arrays):
+    """Views of weights and of what belongs to them, some rows at a time.
 
     What a rule computes on the way, arrays of the same size, then stays in the processor's cache.
     """
-    if w.size <= PIECE:
-        yield w, *others
-        return
-    turned = w.ndim == 2 and w.flags.f_contiguous  # stored column by column: there columns are what rows are elsewhere
-    arrays = [a.T if turned and isinstance(a, np.ndarray) else a for a in (w, *others)]
-    rows = max(1, PIECE * len(arrays[0]) // w.size)
-    for k in range(0, len(arrays[0]), rows):
-        yield tuple(a[k : k + rows] if isinstance(a, np.ndarray) else a for a in arrays)
+    w = arrays[0]
+    if w.ndim == 2 and w.flags.f_contiguous:  # stored column by column: there columns are what rows are elsewhere
+        arrays = [a.T if isinstance(a, np.ndarray) else a for a in arrays]
+    length = len(arrays[0])
+    rows = max(1, PIECE * length // w.size)
+    for k in range(0, length, rows):
+        yield [a[k : k + rows] if isinstance(a, np.ndarray) else a for a in arrays]
 
 
 def _expect_weights(params) -> list[Tensor]:
