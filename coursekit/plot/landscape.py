@@ -74,7 +74,7 @@ def ravine(
         ax.plot(*start, "ko", markersize=6)
     ax.set(xlim=xlim, ylim=ylim, xlabel=labels[0], ylabel=labels[1], title=title)
     if legend and len(paths) > 1:
-        ax.legend(fontsize=9)
+        ax.legend(fontsize=9, frameon=True, framealpha=0.9, edgecolor="none")
     return describe(ax, f"{title or 'Paths on a loss'}: contour lines of a loss over two weights. " + " ".join(words))
 
 
