@@ -17,9 +17,8 @@ from coursekit.scratch import init
 from coursekit.scratch.autograd import Tensor, where
 from coursekit.scratch.module import Module
 from coursekit.scratch.nn import Linear
-from coursekit.scratch.ops.arithmetic import operand
 from coursekit.scratch.ops.fused import linear
-from coursekit.scratch.ops.inputs import expect_size
+from coursekit.scratch.ops.inputs import expect_size, operand
 
 __all__ = ["MultiheadAttention", "attention_weights", "scaled_dot_product_attention"]
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from coursekit.errors import CourseError, ShapeError
 from coursekit.scratch.graph import Node, made, unbroadcast
+from coursekit.scratch.ops.inputs import pair
 
-__all__ = ["add", "div", "matmul", "mul", "neg", "operand", "pair", "pow", "sub"]
+__all__ = ["add", "div", "matmul", "mul", "neg", "pow", "sub"]
 
 
 def add(a, b):
@@ -214,72 +215,7 @@ def matmul(a, b):
     )
 
 
-# -- inputs ----------------------------------------------------------------------------------------------------------
-def operand(op: str, x) -> Node:
-    """The input of an operation of one argument, which has to be a Tensor.
-
-    Parameters
-    ----------
-    op : str
-        The operation's name, for the message.
-    x : Tensor
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    CourseError
-        If it is something else.
-
-    Examples
-    --------
-    >>> operand("exp", 3.0)
-    Traceback (most recent call last):
-        ...
-    coursekit.errors.CourseError: exp: expected a Tensor, got a float. Wrap it: Tensor(...).
-    """
-    if not isinstance(x, Node):
-        raise CourseError(f"{op}: expected a Tensor, got a {type(x).__name__}. Wrap it: Tensor(...).")
-    return x
-
-
-def pair(op: str, a, b) -> tuple[Node, Node]:
-    """Both inputs as Tensors; a plain number takes the other one's kind of number, so that float32 stays float32.
-
-    Parameters
-    ----------
-    op : str
-        The operation's name, for the message.
-    a, b : Tensor, ndarray or number
-        At least one a Tensor.
-
-    Returns
-    -------
-    a, b : Tensor
-
-    Raises
-    ------
-    CourseError
-        If neither is a Tensor.
-
-    Examples
-    --------
-    >>> from coursekit.scratch.autograd import Tensor
-    >>> pair("add", Tensor([1.0]), np.float64(2))
-    (Tensor([1.]), Tensor(2.))
-    """
-    if isinstance(a, Node):
-        return a, b if isinstance(b, Node) else _constant(b, a)
-    return _constant(a, operand(op, b)), b
-
-
-def _constant(value, like: Node) -> Node:
-    single = np.ndim(value) == 0
-    return type(like)(np.asarray(value, like.data.dtype) if single else value)
-
-
+# -- what the rules need, and shapes that fit ------------------------------------------------------------------------
 def _needed(*pairs: tuple[Node, np.ndarray]) -> tuple[np.ndarray, ...]:
     """The arrays that the rules of those inputs will use which require a gradient."""
     return tuple(array for node, array in pairs if node.requires_grad)

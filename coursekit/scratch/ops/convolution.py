@@ -12,8 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from coursekit.errors import ShapeError
 from coursekit.scratch.graph import Node, made
-from coursekit.scratch.ops.arithmetic import operand
-from coursekit.scratch.ops.inputs import constant
+from coursekit.scratch.ops.inputs import constant, operand
 from coursekit.scratch.ops.windows import Window, expect_images, padded, places, seen, window, without_padding
 
 __all__ = ["col2im", "conv2d", "im2col"]

@@ -10,7 +10,7 @@ import numpy as np
 from coursekit.errors import CourseError
 from coursekit.scratch import functional as F
 from coursekit.scratch.graph import made, unbroadcast
-from coursekit.scratch.ops.arithmetic import operand, pair
+from coursekit.scratch.ops.inputs import operand, pair
 
 __all__ = ["clip", "exp", "gelu", "leaky_relu", "log", "relu", "sigmoid", "sqrt", "tanh", "where"]
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from coursekit.errors import ShapeError
 from coursekit.scratch.graph import Node, made
-from coursekit.scratch.ops.arithmetic import operand
-from coursekit.scratch.ops.inputs import constant, expect_probability, expect_rng, whole_numbers
+from coursekit.scratch.ops.inputs import constant, expect_probability, expect_rng, operand, whole_numbers
 from coursekit.scratch.ops.shape import scatter_add
 
 __all__ = ["dropout", "embedding", "linear"]

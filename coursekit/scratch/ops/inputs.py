@@ -1,4 +1,4 @@
-r"""What layers and losses are given beside Tensors: arrays, class numbers, shares, sizes, random generators.
+r"""What operations and layers are given: Tensors, and beside them arrays, class numbers, shares, sizes, generators.
 
 Each is checked here, so that a mistake is told where it was made, and not three operations later.
 """
@@ -8,7 +8,72 @@ import numpy as np
 from coursekit.errors import CourseError
 from coursekit.scratch.graph import Node
 
-__all__ = ["constant", "expect_probability", "expect_rng", "expect_size", "whole_numbers"]
+__all__ = ["constant", "expect_probability", "expect_rng", "expect_size", "operand", "pair", "whole_numbers"]
+
+
+def operand(op: str, x) -> Node:
+    """The input of an operation of one argument, which has to be a Tensor.
+
+    Parameters
+    ----------
+    op : str
+        The operation's name, for the message.
+    x : Tensor
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    CourseError
+        If it is something else.
+
+    Examples
+    --------
+    >>> operand("exp", 3.0)
+    Traceback (most recent call last):
+        ...
+    coursekit.errors.CourseError: exp: expected a Tensor, got a float. Wrap it: Tensor(...).
+    """
+    if not isinstance(x, Node):
+        raise CourseError(f"{op}: expected a Tensor, got a {type(x).__name__}. Wrap it: Tensor(...).")
+    return x
+
+
+def pair(op: str, a, b) -> tuple[Node, Node]:
+    """Both inputs as Tensors; a plain number takes the other one's kind of number, so that float32 stays float32.
+
+    Parameters
+    ----------
+    op : str
+        The operation's name, for the message.
+    a, b : Tensor, ndarray or number
+        At least one a Tensor.
+
+    Returns
+    -------
+    a, b : Tensor
+
+    Raises
+    ------
+    CourseError
+        If neither is a Tensor.
+
+    Examples
+    --------
+    >>> from coursekit.scratch.autograd import Tensor
+    >>> pair("add", Tensor([1.0]), np.float64(2))
+    (Tensor([1.]), Tensor(2.))
+    """
+    if isinstance(a, Node):
+        return a, b if isinstance(b, Node) else _beside(b, a)
+    return _beside(a, operand(op, b)), b
+
+
+def _beside(value, like: Node) -> Node:
+    single = np.ndim(value) == 0
+    return type(like)(np.asarray(value, like.data.dtype) if single else value)
 
 
 def constant(argument: str, value, like: Node) -> Node:

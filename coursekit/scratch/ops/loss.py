@@ -10,8 +10,7 @@ import numpy as np
 from coursekit.errors import CourseError, ShapeError
 from coursekit.scratch import functional as F
 from coursekit.scratch.graph import Node, made
-from coursekit.scratch.ops.arithmetic import operand
-from coursekit.scratch.ops.inputs import constant, whole_numbers
+from coursekit.scratch.ops.inputs import constant, operand, whole_numbers
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss"]
 

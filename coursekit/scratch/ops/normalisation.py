@@ -12,8 +12,7 @@ import numpy as np
 
 from coursekit.errors import CourseError, ShapeError
 from coursekit.scratch.graph import Node, made
-from coursekit.scratch.ops.arithmetic import operand
-from coursekit.scratch.ops.inputs import constant
+from coursekit.scratch.ops.inputs import constant, operand
 
 __all__ = ["batch_norm", "layer_norm"]
 

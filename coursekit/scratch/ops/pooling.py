@@ -10,7 +10,7 @@ import numpy as np
 
 from coursekit.errors import CourseError
 from coursekit.scratch.graph import made
-from coursekit.scratch.ops.arithmetic import operand
+from coursekit.scratch.ops.inputs import operand
 from coursekit.scratch.ops.windows import expect_images, padded, places, seen, window, without_padding
 
 __all__ = ["avg_pool2d", "max_pool2d"]

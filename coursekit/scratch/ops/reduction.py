@@ -6,7 +6,7 @@ r"""What looks along an axis: many numbers become one, or become shares of one.
 import numpy as np
 
 from coursekit.scratch.graph import made
-from coursekit.scratch.ops.arithmetic import operand
+from coursekit.scratch.ops.inputs import operand
 
 __all__ = ["log_softmax", "max", "mean", "softmax", "sum"]
 

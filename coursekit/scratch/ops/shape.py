@@ -4,7 +4,7 @@ import numpy as np
 
 from coursekit.errors import CourseError, ShapeError
 from coursekit.scratch.graph import Node, made
-from coursekit.scratch.ops.arithmetic import operand
+from coursekit.scratch.ops.inputs import operand
 
 __all__ = ["concatenate", "getitem", "permute", "reshape", "scatter_add", "stack", "transpose"]
 

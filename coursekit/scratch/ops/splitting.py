@@ -8,7 +8,7 @@ import numpy as np
 
 from coursekit.errors import ShapeError
 from coursekit.scratch.graph import Node, made
-from coursekit.scratch.ops.arithmetic import operand
+from coursekit.scratch.ops.inputs import operand
 
 __all__ = ["chunk", "unbind"]
 
