@@ -6,10 +6,12 @@
 ``geometry``  points in a plane and the lines that neurons draw through it
 ``diagrams``  drawn figures without data
 ``landscape`` paths of optimisers on a loss, and what many learning rates give
+``contest``   methods side by side with their intervals, learning curves, the edges that HOG sees
 ``gaps``      two numbers a row that ought to be one
 ``graphs``    the graph of a computation; ``layout`` says where its nodes go
 """
 
+from coursekit.plot.contest import edges, intervals, learning_curves
 from coursekit.plot.core import COLORS, MARKERS, alt_text, describe, show
 from coursekit.plot.curves import bars, histogram, history, lines, points, reliability
 from coursekit.plot.diagrams import chain, network, training_loop
@@ -27,11 +29,14 @@ __all__ = [
     "boundary",
     "chain",
     "describe",
+    "edges",
     "gaps",
     "graph",
     "histogram",
     "history",
     "images",
+    "intervals",
+    "learning_curves",
     "lines",
     "matrix",
     "network",
