@@ -152,6 +152,6 @@ def edges(picture: np.ndarray, cells: np.ndarray, *, title: str = "", ax=None):
     strongest = np.degrees((np.argmax(total) + 0.5) * np.pi / bins + np.pi / 2) % 180
     words = (
         f"{rows} by {columns} cells with {bins} directions each; {np.mean(cells.sum(axis=-1) > 0.02 * longest):.0%} of "
-        f"the cells hold an edge; the commonest edge runs at about {strongest:.0f} degrees from the horizontal, downwards"
+        f"the cells hold an edge; the commonest edge runs at about {strongest:.0f} degrees from level, downwards"
     )
     return describe(ax, f"{title or 'Edges'}: strokes along the edges of a picture of {picture.shape} pixels. {words}.")
