@@ -2,7 +2,7 @@
 r"""
 # Optimisers: how far to step, and in which direction
 
-**The question.** The gradient says which way is down. It does not say how far to go, it sees a noisy patch of the landscape at a time, and there are a hundred thousand directions. What do the well-known methods do about it, and how much do they gain when all of them are treated alike?
+**The question.** The gradient says which way is down. It does not say how far to go, it sees a noisy patch of the landscape at a time, and there are tens of thousands of directions. What do the well-known methods do about it, and how much do they gain when all of them are treated alike?
 
 **After this notebook you will be able to**
 
@@ -965,7 +965,7 @@ claim("first-weights-decide").judge(
 
 # %% [markdown]
 r"""
-Depth makes the difference: with one hidden layer all of these starts would learn, as sections 2 and 8 show for the default. (Later notebooks make deep networks less touchy by other means: normalisation in 06, residual connections in 09.)
+Depth makes the difference: with one hidden layer the default learns well, as sections 2 and 8 show. Eight layers deep it does not get going within 100 steps, although nothing is wrong with the gradient. (Later notebooks make deep networks less touchy by other means: normalisation in 06, residual connections in 09.)
 
 ## 6. Schedules
 
@@ -1128,6 +1128,8 @@ claim("warm-up-allows-larger-rates").judge(
 
 # %% [markdown]
 r"""
+With the warm-up Adam's curve is nearly flat: a rate four times as large costs hardly anything. What it gains at the *best* rate is small; its use is that the rate need not be hit so exactly. Momentum shows no such gain, at one large rate it may even lose a little. It has a warm-up of its own: its velocity starts at zero, so its first step is a tenth of what later steps will be.
+
 ## 7. Clipping
 
 Sometimes a single batch gives a gradient that is far too long: a broken picture, a rare word, a recurrent network that explodes (notebook 10). One such step can throw the weights so far away that the run never recovers. **Clipping by the global norm** puts a ceiling on the length. Take the gradients of *all* parameters as one long vector; if its length exceeds `max_norm`, multiply all of them by the same factor so that it does not:
