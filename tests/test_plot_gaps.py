@@ -11,7 +11,7 @@ from coursekit.errors import CourseError
 @pytest.fixture
 def ax():
     pairs = {"a network": ([1.0, 0.98], [0.75, 0.73]), "a tree": (0.9, [0.6])}
-    yield plot.gaps(pairs, ("learned", "new"), xlabel="accuracy (%)", title="Gaps", reference=0.1)
+    yield plot.gaps(pairs, ("learned", "new"), xlabel="accuracy (%)", ylabel="model", title="Gaps", reference=0.1)
     plt.close("all")
 
 
@@ -42,11 +42,11 @@ def test_the_first_row_is_at_the_top_and_the_legend_names_both(ax):
 
 def test_it_can_be_shown_and_takes_axes(capsys):
     _, given = plt.subplots()
-    assert plot.gaps({"a": (0.5, 0.4)}, ("x", "y"), xlabel="share (%)", ax=given) is given
+    assert plot.gaps({"a": (0.5, 0.4)}, ("x", "y"), xlabel="share (%)", ylabel="model", ax=given) is given
     plot.show(given)
     assert "share (%)" in capsys.readouterr().out
 
 
 def test_nothing_to_draw():
     with pytest.raises(CourseError, match="pairs: expected at least one row"):
-        plot.gaps({}, ("x", "y"), xlabel="share (%)")
+        plot.gaps({}, ("x", "y"), xlabel="share (%)", ylabel="model")

@@ -15,6 +15,7 @@ def gaps(
     names: tuple[str, str],
     *,
     xlabel: str,
+    ylabel: str,
     title: str = "",
     reference: float | None = None,
     ax=None,
@@ -27,8 +28,8 @@ def gaps(
         For each row one value for each seed of both; drawn is the mean, with a thin line from worst to best.
     names : (str, str)
         What the two are, for the legend.
-    xlabel, title : str
-        With units: the numbers are shares, and the axis is in per cent.
+    xlabel, ylabel, title : str
+        The numbers are shares; the axis is in per cent.
     reference : float, optional
         A vertical line, for example at chance.
 
@@ -43,13 +44,13 @@ def gaps(
 
     Examples
     --------
-    >>> ax = gaps({"network": ([1.0, 0.98], [0.75, 0.73])}, ("learned", "new"), xlabel="accuracy (%)")
+    >>> ax = gaps({"network": ([1.0, 0.98], [0.75, 0.73])}, ("learned", "new"), xlabel="accuracy (%)", ylabel="model")
     >>> ax.get_xlabel()
     'accuracy (%)'
     """
     if not pairs:
         raise CourseError("pairs: expected at least one row, got none. Pass a dict of name to two lists of values.")
-    ax = axes_or_new(ax, figsize=(6.4, 1.2 + 0.42 * len(pairs)))
+    ax = axes_or_new(ax, figsize=(7.4, 1.3 + 0.4 * len(pairs)))
     words = []
     for row, (name, both) in enumerate(pairs.items()):
         runs = [100 * np.atleast_1d(np.asarray(values, float)) for values in both]
@@ -66,8 +67,7 @@ def gaps(
         words.append(f"A dotted line stands at {100 * reference:.3g}.")
     ax.set_yticks(range(len(pairs)), list(pairs))
     ax.set_ylim(len(pairs) - 0.4, -0.6)
-    ax.set(xlabel=xlabel, title=title)
-    ax.set_ylabel("each row: mean, and thin lines from worst to best run", fontsize=8)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.grid(axis="y", visible=False)
     ax.legend(fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0 if not title else 1.06), ncols=2)
-    return describe(ax, f"{title or 'Gaps'}, {xlabel}. " + " ".join(words))
+    return describe(ax, f"{title or 'Gaps'}, {xlabel}, for each {ylabel}. " + " ".join(words))
