@@ -10,6 +10,10 @@ from coursekit.scratch.nn import cross_entropy as reference
 
 __all__ = ["cross_entropy"]
 
+PAIRS = (
+    "`[:, labels]` takes those columns from *every* row. Pair each row with its own label: `[np.arange(N), labels]`."
+)
+
 
 def _cases(rng):
     yield rng.normal(size=(4, 3)), rng.integers(0, 3, 4), np.array(1.0)
@@ -32,8 +36,16 @@ def _use(obj, z, labels, G):
         )
     if loss.shape != ():
         raise UnusableAnswerError(f"Expected one number for the whole batch, got a Tensor of shape {loss.shape}.")
+    loss.backward(G, retain_graph=True)
+    found = scores.grad.copy()
+    scores.zero_grad()
     loss.backward(G)
-    return np.array(loss.data), scores.grad
+    if not np.array_equal(scores.grad, found, equal_nan=True):
+        raise UnusableAnswerError(
+            "The rule gives another gradient when it is called once more: it changes an array that it needs again. "
+            "Let it work on a copy."
+        )
+    return np.array(loss.data), found
 
 
 def _parts(scores, labels):
@@ -72,6 +84,71 @@ _over_all_numbers = _operation(
 _probability_not_log = _operation(lambda log_p, p, truth: -(p * truth).sum(axis=1).mean(), _right_rule)
 _rule_of_probabilities = _operation(_right_value, lambda G, p, truth: G * p / len(p))
 _rule_is_value = _operation(_right_value, lambda G, p, truth: G * -truth * np.log(p) / len(p))
+
+
+def _by_index(of_value, of_rule):
+    """A cross-entropy that finds the right classes by these functions of (rows, labels)."""
+
+    def loss(scores, labels):
+        log_p, rows = F.log_softmax(scores.data), np.arange(len(labels))
+
+        def rule(G):
+            grad = np.exp(log_p)
+            grad[of_rule(rows, labels)] -= 1
+            return G * grad / len(labels)
+
+        return made(-log_p[of_value(rows, labels)].mean(), (scores, rule), op="cross_entropy")
+
+    return loss
+
+
+def _paired(rows, labels):
+    return rows, labels
+
+
+def _whole_columns(rows, labels):
+    return slice(None), labels
+
+
+_columns_in_value = _by_index(_whole_columns, _paired)
+_columns_in_rule = _by_index(_paired, _whole_columns)
+_columns_in_both = _by_index(_whole_columns, _whole_columns)
+
+
+def _logs_minus_truth(scores, labels):
+    log_p, p, truth = _parts(scores, labels)
+    return made(_right_value(log_p, p, truth), (scores, lambda G: G * (log_p - truth) / len(p)), op="cross_entropy")
+
+
+def _scores_minus_truth(scores, labels):
+    log_p, p, truth = _parts(scores, labels)
+    z = scores.data
+    return made(_right_value(log_p, p, truth), (scores, lambda G: G * (z - truth) / len(p)), op="cross_entropy")
+
+
+def _rule_spoils_what_it_needs(scores, labels):
+    log_p, p, truth = _parts(scores, labels)
+
+    def rule(G):
+        p[np.arange(len(labels)), labels] -= 1
+        return G * p / len(p)
+
+    return made(_right_value(log_p, p, truth), (scores, rule), op="cross_entropy")
+
+
+def _gradient_for_a_rule(scores, labels):
+    log_p, p, truth = _parts(scores, labels)
+    return made(_right_value(log_p, p, truth), (scores, (p - truth) / len(p)), op="cross_entropy")
+
+
+def _no_brackets(scores, labels):
+    log_p, p, truth = _parts(scores, labels)
+    return made(_right_value(log_p, p, truth), scores, lambda G: G * (p - truth) / len(p), op="cross_entropy")
+
+
+def _value_and_gradient(scores, labels):
+    log_p, p, truth = _parts(scores, labels)
+    return _right_value(log_p, p, truth), (p - truth) / len(p)
 
 
 def _no_way_back(scores, labels):
@@ -142,6 +219,19 @@ cross_entropy = register(
             _probability_not_log: "The logarithm is missing: the loss is minus the *log* of the right class's probability.",
             _rule_of_probabilities: "The rule returns the probabilities. Subtract 1 in the column of the right class.",
             _rule_is_value: "The rule returns shares of the loss itself. It should return its derivative: (probabilities minus truth) / N.",
+            _columns_in_value: PAIRS,
+            _columns_in_rule: PAIRS,
+            _columns_in_both: PAIRS,
+            _logs_minus_truth: "The rule takes the *logarithms* of the probabilities minus truth. Probabilities are `np.exp(log_p)`.",
+            _scores_minus_truth: "The rule takes the scores minus truth. It is *probabilities* minus truth: `np.exp(log_p)`.",
+            _rule_spoils_what_it_needs: "The rule writes into an array of the forward pass, so a second call finds other numbers there. "
+            "Compute the probabilities inside the rule, or work on a copy.",
+            _gradient_for_a_rule: "Python stops with a TypeError: what `made` was given does not fit. It is called as "
+            '`made(value, (scores, rule), op="cross_entropy")`: `scores` is the Tensor (not `scores.data`) and comes first, `rule` is a *function* '
+            "of G, which you do not call. `log_softmax` takes the array, `scores.data`.",
+            _no_brackets: "The pair needs its own brackets: `made(value, (scores, rule), op=...)`.",
+            _value_and_gradient: "You return the value and its gradient. The engine needs one Tensor that knows its *rule*: "
+            "`made(value, (scores, rule), op=...)`.",
             _no_way_back: "Your value is right, but the Tensor knows nothing of the scores. `made` notes the way back: `made(value, (scores, rule), op=...)`.",
             _a_plain_number: "Your value is right, but a plain number has no graph. Return `made(value, (scores, rule), op=...)`.",
             _one_loss_for_each: "You return one loss for each example. Take the mean: `backward()` starts from a single number.",

@@ -19,7 +19,8 @@ DIAMOND = np.array([[1, 0], [2, 0], [3, 1], [3, 2]])
 
 def _nodes(arrows: np.ndarray, slopes=None, wanted=None) -> list[Node]:
     """The graph as nodes, the result last; with slopes, each arrow's rule multiplies by them."""
-    nodes = [Node(np.array(float(k)), requires_grad=True) for k in range(arrows.max() + 1)]
+    data = np.ones(3) if slopes is None else np.ones_like(slopes[0])  # the same in all: a value is no name
+    nodes = [Node(data, requires_grad=True) for _ in range(arrows.max() + 1)]
     for number, (made, of) in enumerate(arrows):
         nodes[made].op = f"op {made}"
         nodes[made].edges += ((nodes[of], _rule(None if slopes is None else slopes[number])),)
@@ -32,6 +33,11 @@ def _rule(slope):
     if slope is None or (slope == 1).all():
         return lambda G: G  # as of an addition: the very same array
     return lambda G: G * slope
+
+
+def _called(k: int, nodes: list[Node]) -> str:
+    """What to call a node in a message."""
+    return f"node {k}" + (", the result," if k == len(nodes) - 1 else "" if nodes[k].edges else ", a leaf,")
 
 
 def _random_graph(rng, count: int) -> np.ndarray:
@@ -72,8 +78,11 @@ def _use_order(obj, arrows):
     place = {number: i for i, number in enumerate(found)}
     if len(place) < len(found):
         raise UnusableAnswerError(f"{len(found)} entries for {len(place)} different nodes: some stand there twice.")
-    if len(place) < len(nodes):
-        raise UnusableAnswerError(f"Of {len(nodes)} nodes, {len(nodes) - len(place)} are missing.")
+    missing = [k for k in range(len(nodes)) if k not in place]
+    if missing:
+        raise UnusableAnswerError(
+            f"Of {len(nodes)} nodes, {_called(missing[0], nodes)} is missing ({len(missing)} in all)."
+        )
     late = [(made, of) for made, of in arrows if place[made] < place[of]]
     if late:
         raise UnusableAnswerError(
@@ -123,6 +132,23 @@ def _by_distance(root):
                 seen.add(id(parent))
                 waiting.append(parent)
     return order[::-1]
+
+
+def _from_the_front(root):
+    return _by_distance(root)[::-1]
+
+
+def _noted_when_put_on_the_list(root):
+    order, seen, waiting = [], {id(root)}, [(root, False)]
+    while waiting:
+        node, done = waiting.pop()
+        if done:
+            order.append(node)
+        else:
+            fresh = [parent for parent in dict.fromkeys(node.parents) if id(parent) not in seen]
+            seen.update(map(id, fresh))
+            waiting += [(node, True), *((parent, False) for parent in fresh)]
+    return order
 
 
 def _when_first_met(root):
@@ -207,8 +233,12 @@ topological_order = register(
             _never_looks_twice: "A node that is used several times comes several times. Note in a set which nodes you have met, by `id(node)`.",
             _by_distance: "You sorted by the shortest distance from the result. A node that is reached by a short way *and* a long way then comes "
             "too late: what counts is the longest way.",
+            _from_the_front: "You took the entries from the front of the list, nearest to the result first. Take the last one, `waiting.pop()`: then "
+            "all that was put on top of a node is done before it comes up again.",
+            _noted_when_put_on_the_list: "You note a node as met when you put it on the list. It may lie there for long, and what was made from it is put "
+            "down first. Note it when you *take* it from the list.",
             _when_first_met: "You put a node down when you *first* meet it. It may be met again, by a longer way: put it down only when all below it is done.",
-            _first_met_first: "You put a node down when you meet it, the result first. Put it down only when everything below it is done.",
+            _first_met_first: "You put a node down before its parents. When it has to wait, put it back on the list *first*, and its parents on top of it.",
             _without_root: "The result itself is missing. It comes last.",
             _leaves: "These are the leaves alone. Every node belongs into the list.",
             _parents_only: "These are the result and its direct parents. Go on to their parents, down to the leaves.",
@@ -228,6 +258,7 @@ def _pull_cases(rng):
     yield np.array([[1, 0], [2, 1], [2, 0], [3, 2], [3, 2]]), np.ones((5, 2)), np.ones(4, bool), rng.normal(size=2)
     yield np.array([[1, 0]]), rng.normal(size=(1, 1)), np.ones(2, bool), np.array([3.0])
     yield np.array([[2, 0], [2, 1]]), rng.normal(size=(2, 4)), np.array([True, False, True]), rng.normal(size=4)
+    yield np.array([[2, 0], [2, 1]]), rng.normal(size=(2, 4)), np.array([False, True, True]), rng.normal(size=4)
     for count in (6, 9):
         arrows = _random_graph(rng, count)
         yield arrows, rng.normal(size=(len(arrows), 3)), np.ones(arrows.max() + 1, bool), 1e3 * rng.normal(size=3)
@@ -238,16 +269,20 @@ def _pull_cases(rng):
 
 def _use_pull(obj, arrows, slopes, wanted, G):
     nodes = _nodes(arrows, slopes, wanted)
-    found = obj(nodes, G)
+    given = list(nodes)
+    found = obj(given, G)
+    if given != nodes:
+        raise UnusableAnswerError("Your code changes `order` itself (`.reverse()`, `.pop()`?). Use `reversed(order)`.")
     if not isinstance(found, dict):
-        raise UnusableAnswerError(f"Expected a dict of node to gradient, got a {type(found).__name__}.")
+        got = "None: collect the gradients in a dict, and return it" if found is None else f"a {type(found).__name__}"
+        raise UnusableAnswerError(f"Expected a dict of node to gradient, got {got}.")
     strange = [key for key in found if not any(key is node for node in nodes)]
     if strange:
         raise UnusableAnswerError(f"Expected the nodes as keys of the dict, got a {type(strange[0]).__name__}.")
     missing = [k for k, node in enumerate(nodes) if wanted[k] and node not in found]
     extra = [k for k, node in enumerate(nodes) if not wanted[k] and node in found]
     if missing or extra:
-        what = f"node {missing[0]} has none" if missing else f"node {extra[0]} is a constant and has one"
+        what = f"{_called(missing[0], nodes)} has none" if missing else f"node {extra[0]} is a constant and has one"
         raise UnusableAnswerError(f"Expected a gradient for each node that requires one, but {what}.")
     return [np.array(found[node]) for k, node in enumerate(nodes) if wanted[k]]
 
@@ -302,6 +337,18 @@ def _forwards(order, G):
     return _walk(order, G, lambda old, new: old + new, backwards=False)
 
 
+def _nothing_there_yet(order, G):
+    return {}[order[0]]
+
+
+def _rule_not_called(order, G):
+    return _walk(order, G, np.add, pass_on=lambda rule, G: rule * G)
+
+
+def _leaves_alone(order, G):
+    return {node: found for node, found in _walk(order, G, np.add).items() if not node.edges}
+
+
 def _from_zeros(order, G):
     gradients = {node: np.zeros_like(G) for node in order if node.requires_grad}
     gradients[order[-1]] = G
@@ -342,6 +389,10 @@ pull_back = register(
             _rules_left_out: "The gradient was handed on as it is. Each edge has a rule: call it with the node's gradient.",
             _constants_too: "You computed gradients of constants too: skip a parent whose `requires_grad` is False.",
             _forwards: "You went through the nodes from the first to the last. The gradient starts at the last: use `reversed(order)`.",
+            _nothing_there_yet: "A gradient is read before there is one. Begin with `{order[-1]: G}` and go from the last node to the first; and the first "
+            "share that comes to a parent has nothing to be added to.",
+            _rule_not_called: "A rule is a function. Call it with the node's gradient: `rule(gradients[node])`.",
+            _leaves_alone: "You return the gradients of the leaves alone. Keep that of every node.",
         },
         variants=(_from_zeros,),
     )

@@ -57,7 +57,16 @@ def _passed_on(G, a, b):
 
 
 def _as_matrices(G, a, b):
-    return G @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ G
+    return G @ b.T, a.T @ G
+
+
+def _both_in_one(G, a, b):
+    return G * b + G * a
+
+
+def _written_into_upstream(G, a, b):
+    G *= b
+    return G, G * a
 
 
 def _mul_by_loop(G, a, b):
@@ -93,6 +102,9 @@ mul = register(
             _summed_up: "You summed up. A gradient has the shape of what it belongs to: one number for each number.",
             _passed_on: "G passes unchanged: that is the rule of a *sum*. For a product multiply by the other factor.",
             _as_matrices: "This is the rule of the matrix product. Here a * b multiplies number by number.",
+            _both_in_one: "You added both shares. Each factor has a gradient of its own: return two arrays, da and db.",
+            _written_into_upstream: "G is changed before db is computed: `*=` writes into the array itself, and `da = G` is no copy of it. "
+            "Make a new array.",
         },
         variants=(_mul_by_loop,),
     )
@@ -155,6 +167,26 @@ def _with_dot(G, a, b):
     return np.dot(G, _t(b)), np.dot(_t(a), G)
 
 
+def _slopes_alone(G, a, b):
+    return _t(b).copy(), _t(a).copy()
+
+
+def _stack_summed(G, a, b):
+    return G @ _t(b), (_t(a) @ G).sum(axis=tuple(range(a.ndim - 2)))
+
+
+def _counted_from_the_front(G, a, b):
+    return G @ b.swapaxes(1, 2), a.swapaxes(1, 2) @ G
+
+
+def _first_two_turned(G, a, b):
+    return G @ b.swapaxes(0, 1), a.swapaxes(0, 1) @ G
+
+
+def _reshaped(G, a, b):
+    return G @ b.reshape(_t(b).shape), a.reshape(_t(a).shape) @ G
+
+
 def _with_einsum(G, a, b):
     return np.einsum("...nk,...dk->...nd", G, b), np.einsum("...nd,...nk->...dk", a, G)
 
@@ -185,6 +217,11 @@ matmul = register(
             _no_upstream: "G is missing: you went back with ones. The chain rule multiplies by the upstream gradient.",
             _only_weights: "This is db alone. Return both, da and db.",
             _with_dot: "Right for single tables. For stacks `np.dot` pairs every table with every other; `@` goes table by table.",
+            _slopes_alone: "G is missing: these are the tables alone, turned round. The chain rule multiplies by the upstream gradient.",
+            _stack_summed: "You summed over the stack. Each table in it was used once and has a gradient of its own: db has the shape of b.",
+            _counted_from_the_front: "Right for a stack, but a single table has no axis 2. Count from the end: `b.swapaxes(-1, -2)`.",
+            _first_two_turned: "Right for single tables. In a stack rows and columns are the *last* two axes: `b.swapaxes(-1, -2)`.",
+            _reshaped: "`reshape` keeps the numbers in their order; it does not exchange rows and columns. Use `b.swapaxes(-1, -2)`.",
         },
         variants=(_with_einsum,),
     )
@@ -211,10 +248,9 @@ def _use_unbroadcast(obj, G, shape):
     return np.asarray(found) if isinstance(found, np.generic) else found  # a sum over all axes is no array
 
 
-def _axes(G, shape, leading=True, stretched=True):
+def _axes(G, shape):
     new = G.ndim - len(shape)
-    found = tuple(range(new)) if leading else ()
-    return found + tuple(new + i for i, n in enumerate(shape) if stretched and n == 1)
+    return tuple(range(new)) + tuple(new + i for i, n in enumerate(shape) if n == 1)
 
 
 def _leading_only(G, shape):
@@ -222,7 +258,31 @@ def _leading_only(G, shape):
 
 
 def _stretched_only(G, shape):
-    return G.sum(axis=_axes(G, shape, leading=False), keepdims=True)
+    for axis, size in enumerate(shape):
+        if size == 1:
+            G = G.sum(axis=axis, keepdims=True)
+    return G
+
+
+def _stretched_before_leading(G, shape):
+    G = _stretched_only(G, shape)
+    while G.ndim > len(shape):
+        G = G.sum(axis=0)
+    return G
+
+
+def _one_new_axis_at_most(G, shape):
+    return _stretched_only(G.sum(axis=0) if G.ndim > len(shape) else G, shape)
+
+
+def _new_axes_at_the_end(G, shape):
+    while G.ndim > len(shape):
+        G = G.sum(axis=-1)
+    return _stretched_only(G, shape)
+
+
+def _mean_of_leading(G, shape):
+    return G.mean(axis=tuple(range(G.ndim - len(shape))))
 
 
 def _axes_lost(G, shape):
@@ -260,10 +320,7 @@ def _cut_and_resized(G, shape):
 def _one_axis_after_the_other(G, shape):
     while G.ndim > len(shape):
         G = G.sum(axis=0)
-    for axis, size in enumerate(shape):
-        if size == 1:
-            G = G.sum(axis=axis, keepdims=True)
-    return G
+    return _stretched_only(G, shape)
 
 
 unbroadcast = register(
@@ -286,13 +343,19 @@ unbroadcast = register(
         misconceptions={
             _leading_only: "The new axes in front are summed away, but an axis of size 1 that was stretched is not: sum there too, with `keepdims=True`.",
             _stretched_only: "The stretched axes are summed, but the axes that broadcasting put in front are still there: sum them away first.",
+            _stretched_before_leading: "The axes of `shape` are the *last* axes of G. As long as new axes stand in front, axis 0 of `shape` is not "
+            "axis 0 of G: sum the new axes away first.",
+            _one_new_axis_at_most: "You take away one new axis. Broadcasting may have put several in front: repeat with `while`.",
+            _new_axes_at_the_end: "You summed away the last axes. Broadcasting puts new axes in *front*: sum over axis 0.",
             _axes_lost: "An axis of size 1 must stay: `keepdims=True` where `shape` says 1.",
             _means: "You took the mean of the copies. Each copy had its own influence on the loss, and influences add up: sum.",
+            _mean_of_leading: "You took the mean of the copies, and left out the axes of size 1. Each copy had its own influence on the loss: sum, "
+            "over the new axes in front and where `shape` says 1.",
             _first_copy: "You kept the gradient of the first copy and dropped the others. They add up.",
             _unchanged: "G came back as it was. Where the shapes differ, sum over the copies.",
             _always_the_batch: "You always sum over axis 0. Which axes were stretched depends on `shape`.",
             _total_everywhere: "Every place got the sum over everything. Sum only along the axes that were added or stretched.",
-            _only_reshaped: "`reshape` can only arrange the numbers anew. There are more of them than the shape holds: the copies must be summed.",
+            _only_reshaped: "G holds more numbers than `shape` has places. `reshape` only arranges them anew, and `broadcast_to` only copies: sum.",
             _cut_and_resized: "`np.resize` cuts off or repeats numbers. The copies must be summed.",
         },
         variants=(_one_axis_after_the_other,),

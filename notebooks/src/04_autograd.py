@@ -12,7 +12,7 @@ r"""
 - plug an operation of your own into an engine, check it, and train a network with it;
 - recognise the mistakes that automatic gradients invite, and see which of them no loss curve shows.
 
-**Builds on** 03 Backpropagation: chain rule, upstream gradient, the gradients of dense, ReLU and softmax with cross-entropy, the gradient check. From Python: classes and operators such as `__mul__`. **Time** about 90 minutes, of which your computer needs about half a minute.
+**Builds on** 03 Backpropagation: chain rule, upstream gradient, the gradients of dense, ReLU and softmax with cross-entropy, the gradient check. From Python: classes and operators such as `__mul__`. **Time** about 90 minutes, of which your computer needs about half a minute. The cells of sections 1 to 5 are worth reading line by line. Of the longer ones after that, which train and measure, it is enough to read what they print. Section 9 can wait for another evening.
 """
 
 # %%
@@ -42,7 +42,7 @@ x_test, y_test = datasets.to_float(fashion.x_test), fashion.y_test
 r"""
 ## 1. A computation leaves a trail
 
-When you write `y = x * x + x`, Python multiplies, adds, and forgets how it got there. We want values that remember. So we put each number (later: each array) into an object with a note of what it was made from. Here it is, and it will hardly grow:
+When you write `y = x * x + x`, Python multiplies, adds, and forgets how it got there. We want values that remember. So we put each number (later: each array) into an object with a note of what it was made from. Here it is, and little will be added:
 """
 
 
@@ -83,7 +83,7 @@ predict(
 r"""
 ## 2. Every operation brings its rule
 
-On the way back a node receives its **upstream gradient** $G$: the derivative of the loss at the node's value, of the same shape. It must hand each parent that parent's share. The operation alone knows how, so it hands a *rule* to the node: a function from $G$ to the gradient of one parent.
+On the way back a node receives its **upstream gradient** $G$: how the loss changes with the node's value, one number for each number in it. From that it must work out the gradient of each parent. Only the operation that made the node knows how, so it leaves a *rule* there for each parent: a function from $G$ to the gradient of one parent.
 
 For a product $y = a\,b$ of two numbers, $\frac{\partial y}{\partial a} = b$ and $\frac{\partial y}{\partial b} = a$; the chain rule multiplies by $G$. For arrays of the same shape that are multiplied number by number it is the same, number by number.
 """
@@ -104,7 +104,7 @@ def mul_vjp(G, a, b):
 
 # %% [markdown]
 r"""
-Why the name `vjp`? Collect all derivatives of a result with respect to an input in one table: the **Jacobian**, one row for each number of the result, one column for each number of the input. The rule computes the row of upstream gradients times this table, a **v**ector-**J**acobian **p**roduct, and never builds the table. That is as well:
+Why the name `vjp`? Collect all derivatives of a result with respect to an input in one table: the **Jacobian**, one row for each number of the result, one column for each number of the input. The rule computes the row of upstream gradients times this table, a **v**ector-**J**acobian **p**roduct, and never builds the table. For an operation that works number by number, such as ReLU, nearly everything in it would be 0, and it would be large:
 """
 
 # %%
@@ -114,7 +114,7 @@ print(f"what its rule computes:         {n:,} products, {n * 4 / 2**10:.0f} KiB"
 
 # %% [markdown]
 r"""
-Now the operations. Each computes its value forward and writes down its parents with their rules. (`lambda G: ...` makes a small function. It remembers `a` and `b`; it will be called much later, when $G$ has arrived.)
+Now the operations. Each computes its value and writes down its parents with their rules. (`lambda G: ...` makes a small function. It remembers `a` and `b`, and is called much later, when $G$ has arrived.)
 """
 
 
@@ -171,13 +171,13 @@ Each result is a node of its own, and `x`, though it is written three times, is 
 
 ## 3. In which order?
 
-Backwards, from the result to the leaves: that much is clear. But look at `x` in the picture. If we hand its gradient on as soon as a piece arrives, we have to do so again for the next piece, and everything before `x` is computed again as well. How bad can that be?
+Backwards, from the result to the leaves: that much is clear. But look at `x` in the picture, and suppose that it had been computed from something else. If it hands on each piece of its gradient as soon as that arrives, then everything before `x` is gone through three times. Does that matter?
 """
 
 # %%
 predict(
     "autograd.paths",
-    "Sixteen times in a row: y = y + y. We go back along every path from the last y to the first, each by itself. How many rules are applied?",
+    "Sixteen times in a row: y = y + y. We go back along every path from the last y to the first, one path after the other. How many times is a rule applied?",
     ["about 30", "about 500", "more than 100,000"],
 )
 
@@ -200,27 +200,35 @@ reveal(
 
 # %% [markdown]
 r"""
-The number of paths doubles with each step. The same happens when you write the derivative out as one formula (**symbolic** differentiation): a formula has no way to say "that value again", so it repeats it. (Give the repeated parts names, and it has become our graph.)
+The number of paths doubles with each step.
+
+<details><summary>Does a formula fare better?</summary>
+
+No. When you write the derivative out as one formula (**symbolic** differentiation), the same happens: a formula has no way to say "that value again", so it repeats it. Give the repeated parts names, and it has become our graph.
+
+</details>
 
 The cure: let a node wait until *everything that uses it* has had its turn. Then its gradient is complete, and each edge is used exactly once. So we need the nodes in an order in which each comes **after all that it was made from**: a **topological order**. The way back runs through it from the end.
 
-How to find one? Walk down from the result. When you meet a node, it has to wait until all below it are done; only then may it be put into the list. The natural way to write this is a function that calls itself. It has a catch.
+How to find one? Start at the result. When you meet a node, see to its parents first, and to theirs; only when all of them are in the list may the node itself be put there. The natural way to write this is a function that calls itself.
 """
 
 
 # %%
 def recursive_order(root):
     """Topological order by a function that calls itself."""
-    met = set()
+    ordered, met = [], set()
 
-    def everything_below(node):
-        """What has not been met yet, each after what it was made from, the node itself last."""
-        if node in met:
-            return []
+    def visit(node):
+        if node in met:  # by another way
+            return
         met.add(node)
-        return [n for parent in node.parents for n in everything_below(parent)] + [node]
+        for parent in node.parents:
+            visit(parent)
+        ordered.append(node)  # its parents are all in the list
 
-    return everything_below(root)
+    visit(root)
+    return ordered
 
 
 print([node.op or "x" for node in recursive_order(x * x + x)])
@@ -245,7 +253,13 @@ reveal("autograd.recursion", outcome, 0 if outcome == "works" else 1)
 
 # %% [markdown]
 r"""
-Python lets functions call themselves about a thousand levels deep. A graph may be far deeper, so we keep our own list of what is waiting. Write it: take the last entry of the list; it is either a node met for the first time, or a node whose parents are all done.
+Python lets functions call themselves about a thousand levels deep. A graph may be far deeper, so we keep our own list of what is waiting, with the root in it at first. Take the last entry, again and again, until none is left. It is one of three things:
+
+- a node that you meet for the first time: it must wait once more, until its parents are done;
+- a node whose parents are all done by now;
+- a node that was met already, by another way: nothing is left to do.
+
+What you put on the list last is taken first. So where does a node that waits belong, and where its parents?
 """
 
 
@@ -254,8 +268,9 @@ Python lets functions call themselves about a thousand levels deep. A graph may 
 def topological_order(root):
     """The nodes of a graph, each after all that it was made from.
 
-    root : the result; every node has `parents`, a list of nodes. Returns a list, root last.
-    Each node stands in it once. No recursion: keep a list of pairs (node, are its parents done?).
+    root : the result. `node.parents` holds the nodes that a node was made from (none for a leaf).
+    Returns a list of nodes, each once, root last.
+    No recursion: keep a list of pairs (node, are its parents done?).
     """
     ### BEGIN SOLUTION
     order, seen, waiting = [], set(), [(root, False)]
@@ -279,9 +294,9 @@ print(f"the chain: {len([n for n in topological_order(chain) if n.op]):,} additi
 r"""
 ## 4. Going back
 
-Now put order and rules together. Start with the gradient $G$ at the last node (1, if it is the loss itself: $\frac{\partial L}{\partial L} = 1$). Take the nodes from the last to the first. At each one, hand its gradient to the rule of each edge; what comes out belongs to that parent. If the parent has got something before, from another use, **add**: a value that acts in two ways has the sum of both influences.
+Now put order and rules together. Start with the gradient $G$ at the last node (1, if it is the loss itself: $\frac{\partial L}{\partial L} = 1$). Take the nodes from the last to the first. At each one, hand its gradient to the rule of each edge; what comes out belongs to that parent. If the parent has a gradient already, from another use, **add** the new one to it: a value that acts in two ways has the sum of both influences.
 
-One trap lies in the word *add*. The rule of a sum hands on the very array that it was given. Who adds into it in place, with `+=`, changes somebody else's gradient too.
+One trap lies in the word *add*. The rule of a sum hands on the very array that it was given, without a copy. If you add to such an array in place, with `+=`, you change another node's gradient too.
 """
 
 
@@ -292,7 +307,7 @@ def pull_back(order, G):
 
     order : nodes, each after all that it was made from. G : the gradient at the last one.
     Every node has `edges`, pairs (parent, rule); skip parents whose `requires_grad` is False.
-    Returns a dict: for each node reached, its gradient.
+    Returns a dict {node: its gradient}, the last node included. Leave order as it is.
     """
     ### BEGIN SOLUTION
     gradients = {order[-1]: G}
@@ -339,7 +354,7 @@ print(f"dL/dw = {w.grad:g}, dL/dv = {v.grad:g}, dL/ds = {s.grad:g}")
 r"""
 The picture shows both passes at once: in each box the value that was computed forward, and under it the gradient that came back. `s` is used twice (we wrote the square as a product), and its gradient is the sum of two shares.
 
-**The diamond.** A graph in which two ways lead from one node to another looks like a diamond. It is where engines go wrong. Here is one mistake, a single character: `=` where a gradient should be added.
+**The diamond.** A graph in which two ways lead from one node to another looks like a diamond; the one of `x * x + x` is small. Now somebody leaves out the adding: a gradient that arrives is written with `=`, over what was there.
 """
 
 # %%
@@ -375,7 +390,7 @@ reveal(
 
 # %% [markdown]
 r"""
-It kept only the use that came last. On a plain chain of layers it would have been right, and nobody would have noticed.
+It kept only what arrived last. On a plain chain of layers, where every value is used once, it would have been right, and nobody would have noticed.
 
 ## 5. Arrays
 
@@ -412,7 +427,8 @@ def unbroadcast(G, shape):
     """Undo broadcasting in a gradient: sum over the copies.
 
     G : gradient of the shape after broadcasting. shape : tuple, the shape before.
-    Returns an array of that shape: (4, 3) to (3,) sums the rows, (4, 3) to (4, 1) the columns.
+    Returns an array of that shape: (4, 3) to (3,) adds up the rows, (4, 3) to (4, 1) the columns,
+    (2, 4, 3) to (4, 1) has both: a new axis in front, and a stretched one at the end.
     """
     ### BEGIN SOLUTION
     while G.ndim > len(shape):
@@ -426,7 +442,7 @@ def unbroadcast(G, shape):
 
 # %% [markdown]
 r"""
-**The matrix product.** You know its rule from the dense layer: $dX = dZ\,W^\top$ and $dW = X^\top dZ$. Now for a pair of tables $A B$ with upstream gradient $G$, and also for **stacks** of tables: arrays with further axes in front, where `@` multiplies table by table. (Attention, in notebook 13, consists of such stacks.)
+**The matrix product.** You know its rule from the dense layer: $dX = dZ\,W^\top$ and $dW = X^\top dZ$. Now for any two tables $A B$ with upstream gradient $G$, and also for **stacks** of tables: arrays with further axes in front, where `@` multiplies table by table. (Attention, in notebook 13, consists of such stacks.) Mind that `.T` turns *all* axes of an array round; `swapaxes(i, j)` exchanges two.
 """
 
 
@@ -451,9 +467,9 @@ r"""
 
 `made(value, (parent, rule), ..., op="name", saved=(arrays,))`
 
-It makes the node of the result. `saved` names the arrays that the rules will read on the way back: if somebody changes one of them in between, the engine notices.
+It makes the node of the result, with one pair for each parent. `saved`, which may be left out, names the arrays that the rules will read on the way back: if somebody changes one of them in between, the engine notices.
 
-The first operation that you plug in is the loss. From notebook 03 you know its value, the mean of $-\log p_{n y_n}$, and its gradient, (probabilities minus truth) / N. One thing is new: a rule has to multiply by $G$, since the loss may go into something else. (Here $G$ is a single number.)
+The first operation that you plug in is the loss. From notebook 03 you know its value, the mean of $-\log p_{n y_n}$, and its gradient, (probabilities minus truth) / N. One thing is new: your rule, a function of $G$, has to multiply by it, since the loss may go into something else. (Here $G$ is a single number.)
 """
 
 
@@ -464,7 +480,7 @@ def cross_entropy(scores, labels):
 
     scores : Tensor, (N, K); the array in it is scores.data. labels : array of whole numbers, (N,).
     Returns a Tensor with one number: made(value, (scores, rule), op="cross_entropy").
-    log_softmax, for an array of scores, is imported.
+    log_softmax is imported: from an array of scores, the logarithms of the probabilities, (N, K).
     """
     ### BEGIN SOLUTION
     N, rows = len(labels), np.arange(len(labels))
@@ -482,7 +498,7 @@ def cross_entropy(scores, labels):
 
 # %% [markdown]
 r"""
-Now replace the engine's other parts by yours too. A subclass takes over everything that we do not write ourselves; its `+`, `*`, `@`, ReLU and `backward` are made of your functions alone.
+Now replace the engine's other parts by yours too. The subclass below takes over what we do not write ourselves. Its `+`, `*`, `@` and `backward` are made of your functions; look for their names.
 """
 
 
@@ -593,7 +609,13 @@ plot.show(
 
 # %% [markdown]
 r"""
-(Drawn with two rounds, to save space, and with few neurons.) Follow the arrows that leave $W_2$: one for each round, and its gradient is the sum of as many shares. The arrows that pass by a ReLU are the "add it to what was there". Before any training the gradient check, as always, in double precision. `autograd.gradcheck` turns every number of every input up and down. (For the check the biases are random. With biases of 0, an example for which all hidden neurons are silent would sit exactly on the kink of the next ReLU, and notebook 03 told you what a measurement makes of a kink.)
+(Drawn with two rounds, to save space, and with few neurons.) Follow the arrows that leave $W_2$: one for each round, and its gradient is the sum of as many shares. The arrows that pass by a ReLU are the "add it to what was there". Before any training comes the gradient check, as always, in double precision: `autograd.gradcheck` turns every number of every input up and down.
+
+<details><summary>Why are the biases random in this check?</summary>
+
+With biases of 0, an example for which all hidden neurons are silent would sit exactly on the kink of the next ReLU, and notebook 03 told you what a measurement makes of a kink.
+
+</details>
 """
 
 # %%
@@ -848,7 +870,7 @@ claim("autodiff-is-exact").judge(
 r"""
 Exact, that is, up to the rounding of the operations themselves: in float32, in which we train, that leaves about 7 digits.
 
-**No formula needed.** Must a function be a formula to be differentiated? Here is a *program*: Newton's method for the square root. It repeats $r \leftarrow (r + a / r) / 2$ until $r$ stands still. How often depends on $a$; there is a loop and a condition, and nowhere the word "square root".
+**A program.** Must a function be a formula to be differentiated? Here is one that is not: Newton's method for the square root. It repeats $r \leftarrow (r + a / r) / 2$ until $r$ stands still. How often depends on $a$; there is a loop and a condition, and nowhere the word "square root".
 """
 
 
@@ -936,26 +958,30 @@ def step_by_engine(P, X, labels, rate):
 
 predict(
     "autograd.cost",
-    "For which network does the engine cost more, compared with bare NumPy?",
+    "For which network does the engine cost more, as a multiple of bare NumPy?",
     ["for a tiny one", "for a large one", "for both alike"],
 )
 
 
 # %% tags=["volatile"]
 def cost_of_the_engine(sizes, batch, repeats, by_hand=step_by_hand):
-    """Time of a step on the engine divided by that of one by hand: side by side, median."""
+    """Time of a step on the engine divided by that of one by hand: taken in turn, the fastest of each.
+
+    Other programs can only make a step slower, so the fastest is the least disturbed.
+    """
     rng, rate = course_rng(6), np.float32(0.1)
     arrays = mlp.init(sizes, rng)
     tensors = {n: autograd.Tensor(a.copy(), requires_grad=True) for n, a in arrays.items()}
     X, labels = rng.random((batch, sizes[0]), np.float32), rng.integers(0, sizes[-1], batch)
-    ratios = []
+    seconds_by_hand, seconds_engine = [], []
     for _ in range(repeats):
         start = time.perf_counter()
         by_hand(arrays, X, labels, rate)
         middle = time.perf_counter()
         step_by_engine(tensors, X, labels, rate)
-        ratios.append((time.perf_counter() - middle) / (middle - start))
-    return float(np.median(ratios))
+        seconds_by_hand.append(middle - start)
+        seconds_engine.append(time.perf_counter() - middle)
+    return min(seconds_engine) / min(seconds_by_hand)
 
 
 settings = [
@@ -995,7 +1021,7 @@ print(f"784-128-10, batch 64, against the step of notebook 03: {against_03:.2f} 
 claim("recording-is-nearly-free").judge(
     ratios[0] > 1.5 and ratios[-1] < 1.5,
     evidence=f"a step takes {ratios[-1]:.2f} times as long as by hand for 784-512-10 with a batch of 256, {ratios[-2]:.2f} times for 784-128-10 "
-    f"with 64, {ratios[0]:.1f} times for 4-4-4 with a single example (medians of steps side by side)",
+    f"with 64, {ratios[0]:.1f} times for 4-4-4 with a single example (the fastest step of each)",
 )
 
 # %% [markdown]
@@ -1004,7 +1030,7 @@ The price is a fixed time for each *operation*, whatever it computes: some micro
 
 The line above the claim compares with your step from notebook 03. That one computes the gradient of the pixels too, which nobody needs. The engine goes only where a gradient is wanted: `requires_grad` saves a whole matrix product, and you did not have to think of it.
 
-**Memory.** The price that really hurts. Nearly every rule needs values from the forward pass, so they must be kept until the gradient has come by.
+**Memory.** Nearly every rule needs values from the forward pass, so they must be kept until the gradient has come by.
 """
 
 # %%
@@ -1036,7 +1062,7 @@ reveal(
 
 # %% [markdown]
 r"""
-That is why a network can be *used* on machines on which it could not be trained, and why `no_grad()` belongs around every evaluation: nothing is recorded there, so every intermediate result is set free at once.
+This is the price that really hurts. It is why a network can be *used* on machines on which it could not be trained, and why `no_grad()` belongs around every evaluation: nothing is recorded there, so every intermediate result is set free at once.
 
 **The other direction.** We go from the result to the inputs: **reverse mode**. One can also go along with the computation and carry, beside each value, its derivative with respect to *one* input: **forward mode**. It needs no graph and keeps nothing; ten lines do it. What is it good for? Let us compute all derivatives of a layer $\tanh(A x)$ in both ways.
 """
@@ -1056,7 +1082,7 @@ class Dual:
 
     def tanh(self):
         y = np.tanh(self.value)
-        return Dual(y, (1 - y * y) * self.slope)
+        return Dual(y, (1 - y * y) * self.slope)  # the slope of tanh is 1 - tanh^2
 
 
 def jacobian_forward(f, x):
@@ -1070,7 +1096,7 @@ def jacobian_reverse(f, x):
     y, rows = f(x), []
     for e in np.eye(len(y)):
         x.zero_grad()
-        y.backward(e, retain_graph=True)
+        y.backward(e, retain_graph=True)  # keep the graph: we go back again
         rows.append(x.grad)
     return np.stack(rows)
 
@@ -1168,7 +1194,7 @@ attempt("a rule without unbroadcast", rule_without_unbroadcast)
 
 # %% [markdown]
 r"""
-(The graph is set free on the way back, so that its memory is; hence the first message. With `backward(retain_graph=True)` it stays, and a second call *adds* the same gradient once more.)
+(The graph is given up on the way back, to free its memory; hence the first message. With `backward(retain_graph=True)` it stays, and a second call *adds* the same gradient once more.)
 
 A simple engine such as `Tiny` or `Mine` notices none of this:
 """
@@ -1349,7 +1375,13 @@ plot.show(
 r"""
 *zero_grad forgotten* is the only one that shows in the curve, and the only one that the gradient check does *not* find: every single gradient is right, it is the loop that is wrong. How to see it: print the size of a gradient in the first few steps. If it grows and grows, somebody forgets to empty it.
 
-The other three learn. Two of them more slowly, and their curves lie on each other, because in both the first layer learns next to nothing. With `=`, the gradient that comes to a hidden layer by the direct way, which is most of it, is overwritten by the small share that comes through $W_2$. The `detach` before the last product leaves four weights without any gradient, and that can be seen at once, if one looks: ask every weight after the first `backward()` whether its `grad` is `None`. The last mistake is the worst: all weights have gradients, the loss falls as it should, the accuracy is fine. Only the check against measured derivatives tells that these gradients are not those of the loss. (Sometimes that is what one *wants*: a target that must not be moved is detached on purpose. Then it should say so beside it.)
+The other three learn. Two of them more slowly, and their curves lie on each other, because in both the first layer learns next to nothing. With `=`, the gradient that comes to a hidden layer by the direct way, which is most of it, is overwritten by the small share that comes through $W_2$. The `detach` before the last product leaves four weights without any gradient, and that can be seen at once, if one looks: ask every weight after the first `backward()` whether its `grad` is `None`. The last mistake is the worst: all weights have gradients, the loss falls as it should, the accuracy is fine. Only the check against measured derivatives tells that these gradients are not those of the loss.
+
+<details><summary>Is a detach always a mistake?</summary>
+
+No. Sometimes a value must not be moved by the gradient, a target for example, and is detached on purpose. Then a comment should say so.
+
+</details>
 """
 
 # %%
