@@ -211,6 +211,21 @@ def test_a_rule_that_returns_another_shape_is_told():
     assert x.grad is None
 
 
+@pytest.mark.parametrize(
+    ("edges", "got"),
+    [
+        ((), "none"),
+        (("x", None), "str, NoneType"),
+        (((np.ones(2), None),), r"\(ndarray, NoneType\)"),
+        (((leaf([1.0]),),), r"\(Tensor\)"),
+        ((leaf([1.0]), None), "Tensor, NoneType"),
+    ],
+)
+def test_inputs_that_are_no_pairs_are_told(edges, got):
+    with pytest.raises(CourseError, match=rf"my_op: expected a pair \(input, rule\) for each input, got {got}. Write"):
+        made(np.ones(2), *edges, op="my_op")
+
+
 # ------------------------------------------------------------------------------------------ without recording
 
 

@@ -18,6 +18,7 @@ from coursekit.errors import CourseError, ShapeError
 __all__ = ["GradientError", "Node", "made", "no_grad", "recording", "topological_order", "unbroadcast"]
 
 WHOLE, SAMPLE = 1024, 64  # arrays of up to WHOLE numbers are compared whole, larger ones in SAMPLE places
+_PAIRS = "Write made(value, (x, rule), op=...), x being a Tensor and rule a function of the upstream gradient."
 USED_UP = None  # what stands in place of the edges after backward()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -164,6 +165,11 @@ def made(data, *edges: tuple[Node, Callable], op: str, saved: tuple = ()):
     Node
         Of the first input's class.
 
+    Raises
+    ------
+    CourseError
+        If the inputs do not come in such pairs.
+
     Examples
     --------
     >>> from coursekit.scratch.autograd import Tensor
@@ -174,6 +180,9 @@ def made(data, *edges: tuple[Node, Callable], op: str, saved: tuple = ()):
     >>> x.grad
     array([6.], dtype=float32)
     """
+    for edge in edges or (None,):
+        if type(edge) is not tuple or len(edge) != 2 or not isinstance(edge[0], Node):
+            raise CourseError(f"{op}: expected a pair (input, rule) for each input, got {_kinds(edges)}. {_PAIRS}")
     result = type(edges[0][0])(data)
     result.op = op
     if _recording.get():
@@ -283,7 +292,18 @@ def unbroadcast(G: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return G.sum(axis=(*range(new), *stretched), keepdims=True).reshape(shape)
 
 
-# -- what backward() is made of ------------------------------------------------------------------------------------
+# -- what made() and backward() are made of ---------------------------------------------------------------------------
+def _kinds(edges: tuple) -> str:
+    """What stands in place of the pairs, for the message."""
+    return (
+        ", ".join(
+            "(" + ", ".join(type(part).__name__ for part in edge) + ")" if type(edge) is tuple else type(edge).__name__
+            for edge in edges
+        )
+        or "none"
+    )
+
+
 def _as_floats(data) -> np.ndarray:
     if type(data) is np.ndarray and data.dtype.char in "fd":
         return data
