@@ -29,7 +29,7 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         "its argument is a tuple of sizes",
     ),
     "forward.relu_hinges": {"a table that is not square": ONE_AXIS},
-    "graph.topological_order": dict.fromkeys(["only zeros", "float32", "float64"], "its arrays are graphs: who uses whom"),
+    "graph.topological_order": dict.fromkeys(["only zeros", "float32", "float64"], "its arrays are graphs"),
     "validation.k_fold": dict.fromkeys(
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are whole numbers",
