@@ -10,7 +10,10 @@ A map, in the order in which the rooms may import each other:
 ``scratch``                 deep learning in NumPy alone: the reference for Part A
 ``registry``, ``prepare``   what each data set is; splits, batches, scaling
 ``datasets``, ``fetch``     real data, verified; downloads that go on where they were cut off
+``tables``, ``text``        tables and sentences as rows; sentences as counts of words
 ``metrics``, ``device``     how good is a prediction? which accelerator is here?
+``validation``, ``tuning``  folds and early stopping; a contest with equal trials for all
+``comparison``              is one better than the other, or was it luck?
 ``oracle``                  an independent judge: the same computation by PyTorch
 ``train``                   the one training loop, with its history
 ``plot``                    every figure of the course, with its alternative text
