@@ -32,7 +32,7 @@ test: lint check unit seeds notebooks  ## prove everything: style, editions, tes
 step = @printf '\n== %s\n' '$(1)'; ( $(2) ) || { printf '\nStopped: "%s" failed.\n' '$(1)' >&2; exit 1; }
 
 lint: $(PROVE)  ## ruff check and ruff format --check
-	$(call step,lint: ruff check,$(PY) -m ruff check .)
+	$(call step,lint: ruff check,$(PY) -m ruff check --no-cache .)
 	$(call step,lint: ruff format --check,$(PY) -m ruff format --check .)
 
 check: $(PROVE)  ## are the notebooks what notebooks/src says?

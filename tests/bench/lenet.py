@@ -20,10 +20,9 @@ def start(batch: int = BATCH) -> tuple[dict[str, np.ndarray], np.ndarray, np.nda
 
 
 def engine(batch: int = BATCH, convolutions_only: bool = False) -> Callable[[], float]:
-    from coursekit.scratch.conv import conv2d, max_pool2d
-
     from coursekit.scratch import nn, optim
     from coursekit.scratch.autograd import Tensor
+    from coursekit.scratch.conv import conv2d, max_pool2d
 
     weights, X, y = start(batch)
     w = {name: Tensor(value, requires_grad=True) for name, value in weights.items()}
