@@ -35,7 +35,7 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         "its arguments are whole numbers",
     ),
     "validation.early_stopping": {"a table that is not square": ONE_AXIS},
-    "stability.cosine": dict.fromkeys(
+    "schedules.cosine": dict.fromkeys(
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are numbers",
     ),

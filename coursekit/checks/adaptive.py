@@ -1,14 +1,12 @@
-"""Exercises of *Optimisers*: steps of a size of their own for every weight: Adagrad, RMSProp, Adam and AdamW."""
+"""Exercises of *Optimisers*: steps of a size of their own for every weight: Adagrad and RMSProp."""
 
 import numpy as np
 
 from coursekit.checks.core import Exercise, register
-from coursekit.checks.optimizers import walk
+from coursekit.checks.optimizers import NOTHING_CHANGED, REBOUND, leaving, walk
 from coursekit.scratch import update_rules
 
-__all__ = ["adagrad", "adam", "rmsprop"]
-
-_REBOUND = "is a *new* array: the one outside this function is as it was, and the next step finds no trace of this one."
+__all__ = ["adagrad", "rmsprop"]
 
 # -- adagrad ---------------------------------------------------------------------------------------------------------------
 
@@ -45,18 +43,9 @@ def _sizes_added(w, g, s, lr, eps=1e-10):
     w -= lr * g / (s + eps)
 
 
-def _adagrad_rebound(w, g, s, lr, eps=1e-10):
-    s = s + g * g
-    w -= lr * g / (np.sqrt(s) + eps)
-
-
 def _adagrad_uphill(w, g, s, lr, eps=1e-10):
     s += g * g
     w += lr * g / (np.sqrt(s) + eps)
-
-
-def _adagrad_w_rebound(w, g, s, lr, eps=1e-10):
-    s += g * g
 
 
 def _one_sum_for_all(w, g, s, lr, eps=1e-10):
@@ -73,6 +62,33 @@ def _adagrad_late(w, g, s, lr, eps=1e-10):
 def _adagrad_multiplies(w, g, s, lr, eps=1e-10):
     s += g * g
     w -= lr * g * (np.sqrt(s) + eps)
+
+
+def _not_squared(w, g, s, lr, eps=1e-10):
+    s += g
+    with np.errstate(all="ignore"):
+        w -= lr * g / (np.sqrt(s) + eps)
+
+
+def _eps_behind(w, g, s, lr, eps=1e-10):
+    s += g * g
+    with np.errstate(all="ignore"):
+        w -= lr * g / np.sqrt(s) + eps
+
+
+def _eps_left_out(w, g, s, lr, eps=1e-10):
+    s += g * g
+    with np.errstate(all="ignore"):
+        w -= lr * g / np.sqrt(s)
+
+
+def _root_kept(w, g, s, lr, eps=1e-10):
+    s[...] = np.sqrt(s + g * g)
+    w -= lr * g / (s + eps)
+
+
+def _rate_left_out(w, g, s, lr, eps=1e-10):
+    update_rules.adagrad_update(w, g, s, 1.0, eps)
 
 
 def _adagrad_by_powers(w, g, s, lr, eps=1e-10):
@@ -101,11 +117,19 @@ adagrad = register(
             _eps_under_the_root: "eps stands outside the root: sqrt(s) + eps.",
             _last_square_only: "s holds only the last square, so every step is lr long, up or down. Adagrad adds up all of them: `s += g**2`.",
             _sizes_added: "You added up |g|. Adagrad adds up squares and takes the root of the sum.",
-            _adagrad_rebound: f"`s = s + g**2` {_REBOUND} Write `s += g**2`.",
+            leaving(update_rules.adagrad_update, 0, 2): NOTHING_CHANGED,
+            leaving(update_rules.adagrad_update, 2): f"`s = s + g**2` {REBOUND} Write `s += g**2`.",
             _adagrad_uphill: "You went *uphill*: subtract the step from w.",
-            _adagrad_w_rebound: f"s is right, w did not move. `w = w - ...` {_REBOUND} Write `w -= ...`.",
+            leaving(
+                update_rules.adagrad_update, 0
+            ): f"s is right, w did not move. `w = w - ...` {REBOUND} Write `w -= ...`.",
             _one_sum_for_all: "You added all squares into one number. Every weight has a sum of its own: leave the sum() out.",
             _adagrad_late: "You moved first and updated s afterwards: the first step divides by eps alone. First s, then w.",
+            _not_squared: "You added up the gradients themselves. Add their squares, `g**2`: the sum of g can be zero, or negative.",
+            _eps_behind: "eps was added to the whole quotient. Put parentheses around the lower part: g / (np.sqrt(s) + eps).",
+            _eps_left_out: "eps is missing: divide by (np.sqrt(s) + eps), else a gradient of zero gives 0 / 0.",
+            _root_kept: "You wrote the root back into s. s goes on as the sum of squares; take its root only for this step.",
+            _rate_left_out: "The learning rate is missing: w moves by lr times the quotient.",
             _adagrad_multiplies: "You multiplied by the root of s. Divide by it: large gradients, smaller steps.",
         },
         variants=(_adagrad_by_powers,),
@@ -158,11 +182,6 @@ def _rmsprop_eps_under_the_root(w, g, s, lr, alpha=0.99, eps=1e-8):
     w -= lr * g / np.sqrt(s + eps)
 
 
-def _rmsprop_rebound(w, g, s, lr, alpha=0.99, eps=1e-8):
-    s = alpha * s + (1 - alpha) * g * g
-    w -= lr * g / (np.sqrt(s) + eps)
-
-
 def _rmsprop_uphill(w, g, s, lr, alpha=0.99, eps=1e-8):
     s[...] = alpha * s + (1 - alpha) * g * g
     w += lr * g / (np.sqrt(s) + eps)
@@ -172,6 +191,31 @@ def _rmsprop_late(w, g, s, lr, alpha=0.99, eps=1e-8):
     with np.errstate(all="ignore"):
         w -= lr * g / (np.sqrt(s) + eps)
     s[...] = alpha * s + (1 - alpha) * g * g
+
+
+def _grows(w, g, s, lr, alpha=0.99, eps=1e-8):
+    s += alpha * s + (1 - alpha) * g * g
+    w -= lr * g / (np.sqrt(s) + eps)
+
+
+def _factor_squared(w, g, s, lr, alpha=0.99, eps=1e-8):
+    s[...] = alpha * s + ((1 - alpha) * g) ** 2
+    w -= lr * g / (np.sqrt(s) + eps)
+
+
+def _one_mean_for_all(w, g, s, lr, alpha=0.99, eps=1e-8):
+    s[...] = alpha * s + (1 - alpha) * (g * g).mean()
+    w -= lr * g / (np.sqrt(s) + eps)
+
+
+def _rmsprop_eps_behind(w, g, s, lr, alpha=0.99, eps=1e-8):
+    s[...] = alpha * s + (1 - alpha) * g * g
+    with np.errstate(all="ignore"):
+        w -= lr * g / np.sqrt(s) + eps
+
+
+def _alpha_typed(w, g, s, lr, alpha=0.99, eps=1e-8):
+    update_rules.rmsprop_update(w, g, s, lr, 0.99, eps)
 
 
 def _rmsprop_towards(w, g, s, lr, alpha=0.99, eps=1e-8):
@@ -202,150 +246,21 @@ rmsprop = register(
             _mean_of_gradients: "You averaged the gradients. Average their *squares*: the mean of g can be zero, or negative.",
             _rmsprop_unrooted: "The root is missing: the step is g divided by the *root* of s.",
             _rmsprop_eps_under_the_root: "eps stands outside the root: sqrt(s) + eps.",
-            _rmsprop_rebound: f"`s = ...` {_REBOUND} Change s in place: `s *= alpha`, then `s += ...`.",
+            leaving(update_rules.rmsprop_update, 0, 2): NOTHING_CHANGED,
+            leaving(
+                update_rules.rmsprop_update, 0
+            ): f"s is right, w did not move. `w = w - ...` {REBOUND} Write `w -= ...`.",
+            leaving(
+                update_rules.rmsprop_update, 2
+            ): f"`s = ...` {REBOUND} Change s in place: `s *= alpha`, then `s += ...`.",
             _rmsprop_uphill: "You went *uphill*: subtract the step from w.",
+            _grows: "`s += alpha * s + ...` keeps all of the old s and adds to it, so s grows. First `s *= alpha`, then add the new part.",
+            _factor_squared: "The factor was squared too: (1 - alpha) * g**2, not ((1 - alpha) * g)**2.",
+            _one_mean_for_all: "You took one mean over all weights. s is a mean over the *steps*, one for each weight: leave mean() out.",
+            _rmsprop_eps_behind: "eps was added to the whole quotient. Put parentheses around the lower part: g / (np.sqrt(s) + eps).",
+            _alpha_typed: "You typed 0.99. Use the argument `alpha`: 0.99 is only what it is when nobody says otherwise.",
             _rmsprop_late: "You moved first and updated s afterwards: the first step divides by eps alone. First s, then w.",
         },
         variants=(_rmsprop_towards,),
-    )
-)
-
-# -- adam ------------------------------------------------------------------------------------------------------------------
-
-
-def _adam_cases(rng):
-    first = np.array([1.0, -2.0]), np.array([[10.0, 0.1], [5.0, 0.1], [2.0, 0.1], [0.0, 0.1]])
-    yield *first, 0.1, (0.9, 0.999), 1e-8, 0.0
-    yield *first, 0.1, (0.9, 0.999), 1e-8, 0.5  # with decay: AdamW
-    yield rng.normal(size=(2, 3)), rng.normal(size=(4, 2, 3)), 0.3, (0.5, 0.8), 0.5, 0.0
-    yield rng.normal(size=(1, 4)), 1e3 * rng.normal(size=(3, 1, 4)), 0.01, (0.9, 0.99), 1e-8, 0.1
-    arrays = rng.normal(size=(3, 2)).astype(np.float32), rng.normal(size=(3, 3, 2)).astype(np.float32)
-    yield *arrays, 0.05, (0.9, 0.999), 1e-8, 0.0
-    yield np.zeros(3), np.zeros((2, 3)), 0.1, (0.9, 0.999), 1e-8, 0.0
-
-
-def _use_adam(obj, w, gradients, lr, betas, eps, decay):
-    return walk(obj, w, gradients, ("m", "s"), lr, betas, eps, decay, numbered=True)
-
-
-def _means(g, m, s, betas):
-    m[...] = betas[0] * m + (1 - betas[0]) * g
-    s[...] = betas[1] * s + (1 - betas[1]) * g * g
-
-
-def _move(w, m, s, lr, eps, decay):
-    w *= 1 - lr * decay
-    with np.errstate(all="ignore"):
-        w -= lr * m / (np.sqrt(s) + eps)
-
-
-def _uncorrected(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    _means(g, m, s, betas)
-    _move(w, m, s, lr, eps, decay)
-
-
-def _only_m_corrected(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    _means(g, m, s, betas)
-    _move(w, m / (1 - betas[0] ** t), s, lr, eps, decay)
-
-
-def _corrected_in_place(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    _means(g, m, s, betas)
-    m /= 1 - betas[0] ** t
-    s /= 1 - betas[1] ** t
-    _move(w, m, s, lr, eps, decay)
-
-
-def _same_correction_always(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    _means(g, m, s, betas)
-    _move(w, m / (1 - betas[0]), s / (1 - betas[1]), lr, eps, decay)
-
-
-def _counted_from_zero(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    _means(g, m, s, betas)
-    with np.errstate(all="ignore"):
-        _move(w, m / np.float64(1 - betas[0] ** (t - 1)), s / np.float64(1 - betas[1] ** (t - 1)), lr, eps, decay)
-
-
-def _betas_swapped(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    update_rules.adam_update(w, g, m, s, t, lr, betas[::-1], eps, decay)
-
-
-def _adam_eps_under_the_root(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    _means(g, m, s, betas)
-    w *= 1 - lr * decay
-    w -= lr * (m / (1 - betas[0] ** t)) / np.sqrt(s / (1 - betas[1] ** t) + eps)
-
-
-def _decay_in_the_gradient(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    update_rules.adam_update(w, g + decay * w, m, s, t, lr, betas, eps)
-
-
-def _decay_forgotten(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    update_rules.adam_update(w, g, m, s, t, lr, betas, eps)
-
-
-def _decay_without_rate(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    update_rules.adam_update(w, g, m, s, t, lr, betas, eps, decay / lr)
-
-
-def _adam_unrooted(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    _means(g, m, s, betas)
-    w *= 1 - lr * decay
-    w -= lr * (m / (1 - betas[0] ** t)) / (s / (1 - betas[1] ** t) + eps)
-
-
-def _gradient_for_mean(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    _means(g, m, s, betas)
-    _move(w, g, s / (1 - betas[1] ** t), lr, eps, decay)
-
-
-def _adam_rebound(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    update_rules.adam_update(w, g, m.copy(), s.copy(), t, lr, betas, eps, decay)
-
-
-def _adam_by_the_formula(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
-    m += (1 - betas[0]) * (g - m)
-    s += (1 - betas[1]) * (g**2 - s)
-    step = m / (1 - betas[0] ** t) / (np.sqrt(s / (1 - betas[1] ** t)) + eps)
-    w -= lr * (step + decay * w)
-
-
-adam = register(
-    Exercise(
-        id="adaptive.adam",
-        notebook="optimizers",
-        reference=update_rules.adam_update,
-        cases=_adam_cases,
-        call=_use_adam,
-        alias_ok=True,
-        difficulty=3,
-        minutes=12,
-        points=3,
-        hints=[
-            "Four parts: shrink w by the decay; update m, the mean of gradients; update s, the mean of squares; move w.",
-            "m and s are changed in place and stay uncorrected. The corrected ones are new arrays, used only for this step: "
-            "`m_hat = m / (1 - beta1**t)`, and likewise for s.",
-            "`w *= 1 - lr * decay`; `m *= beta1; m += (1 - beta1) * g`; `s *= beta2; s += (1 - beta2) * g**2`; "
-            "`w -= lr * m_hat / (np.sqrt(s_hat) + eps)`.",
-        ],
-        misconceptions={
-            _uncorrected: "The bias correction is missing: divide m by 1 - beta1**t and s by 1 - beta2**t before you use them.",
-            _only_m_corrected: "You corrected m only. s starts at zero too: divide it by 1 - beta2**t.",
-            _corrected_in_place: "You wrote the corrected means back into m and s, so the next step corrects them again. "
-            "Keep m and s as they are, and put the corrected ones under new names.",
-            _same_correction_always: "You divided by 1 - beta in every step. The correction fades: it is 1 - beta**t, with the number of the step.",
-            _counted_from_zero: "t counts from 1. With t - 1 the first step divides by 1 - beta**0 = 0.",
-            _betas_swapped: "The betas are in each other's place: betas[0] (0.9) is for m, betas[1] (0.999) for s.",
-            _adam_eps_under_the_root: "eps stands outside the root: sqrt(s_hat) + eps.",
-            _decay_in_the_gradient: "You put the decay into the gradient (an L2 penalty): there it is divided by sqrt(s) like everything else. "
-            "AdamW shrinks the weights themselves: w *= 1 - lr * decay.",
-            _decay_forgotten: "Right without decay. With it the weights first shrink: w *= 1 - lr * decay.",
-            _decay_without_rate: "The decay is multiplied by the learning rate: w *= 1 - lr * decay.",
-            _adam_unrooted: "The root is missing: divide by the *root* of the corrected s.",
-            _gradient_for_mean: "You moved along g. Adam moves along m, the running mean of the gradients, corrected.",
-            _adam_rebound: f"`m = ...` {_REBOUND} The same goes for s. Change both in place: `m *= beta1`, then `m += ...`.",
-        },
-        variants=(_adam_by_the_formula,),
     )
 )

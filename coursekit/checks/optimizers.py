@@ -5,18 +5,33 @@ import numpy as np
 from coursekit.checks.core import Exercise, register
 from coursekit.scratch import update_rules
 
-__all__ = ["momentum", "walk"]
+__all__ = ["NOTHING_CHANGED", "REBOUND", "leaving", "momentum", "walk"]
+
+REBOUND = "is a *new* array: the one outside this function is as it was, and the next step finds no trace of this one."
+NOTHING_CHANGED = (
+    "None of the arrays changed. A rule works in place: `w = w - ...` makes a *new* array, and what you return is "
+    "thrown away. Change those that you were given: `w -= ...`."
+)
 
 
 def walk(rule, w, gradients, memory, *settings, numbered=False):
     """Apply an update rule to one weight array, one step for each gradient; everything as it is after every step."""
-    w, arrays, seen = w.copy(), [np.zeros_like(w) for _ in memory], {}
+    w, arrays, seen = w.copy(), [np.zeros_like(w) for _ in memory], {"g, which should stay as it is": gradients}
     for t, g in enumerate(gradients, start=1):
         rule(w, g, *arrays, *([t] if numbered else []), *settings)
         seen[f"w after step {t}"] = w.copy()
         seen |= {f"{name} after step {t}": array.copy() for name, array in zip(memory, arrays, strict=True)}
-    seen["the gradients afterwards"] = gradients
     return seen
+
+
+def leaving(rule, *positions):
+    """The rule at work on copies of some of its arguments, as after ``w = ...``: what it does to them is lost."""
+
+    def answer(*args):
+        rule(*[arg.copy() if k in positions else arg for k, arg in enumerate(args)])
+
+    answer.__name__ = f"{rule.__name__}_leaving_{'_'.join(map(str, positions))}"
+    return answer
 
 
 # -- momentum --------------------------------------------------------------------------------------------------------------
@@ -38,16 +53,6 @@ def _use_momentum(obj, w, gradients, lr, momentum, nesterov):
 
 def _momentum_forgotten(w, g, v, lr, momentum=0.9, nesterov=False):
     w -= lr * g
-
-
-def _v_rebound(w, g, v, lr, momentum=0.9, nesterov=False):
-    v = momentum * v + g
-    w -= lr * (g + momentum * v) if nesterov else lr * v
-
-
-def _w_rebound(w, g, v, lr, momentum=0.9, nesterov=False):
-    v *= momentum
-    v += g
 
 
 def _v_averages(w, g, v, lr, momentum=0.9, nesterov=False):
@@ -88,13 +93,26 @@ def _steps_before_it_updates(w, g, v, lr, momentum=0.9, nesterov=False):
     v[...] = momentum * v + g
 
 
+def _lookahead_kept(w, g, v, lr, momentum=0.9, nesterov=False):
+    for _ in range(2 if nesterov else 1):
+        v[...] = momentum * v + g
+    w -= lr * v
+
+
+def _velocity_twice(w, g, v, lr, momentum=0.9, nesterov=False):
+    v[...] = momentum * v + g
+    w -= lr * (v + momentum * v) if nesterov else lr * v
+
+
+def _always_nine_tenths(w, g, v, lr, momentum=0.9, nesterov=False):
+    update_rules.momentum_update(w, g, v, lr, 0.9, nesterov)
+
+
 def _momentum_with_out(w, g, v, lr, momentum=0.9, nesterov=False):
     np.add(momentum * v, g, out=v)
     step = v if not nesterov else np.add(g, momentum * v)
     np.subtract(w, lr * step, out=w)
 
-
-_REBOUND = "is a *new* array: the one outside this function is as it was, and the next step finds no trace of this one."
 
 momentum = register(
     Exercise(
@@ -114,15 +132,24 @@ momentum = register(
         ],
         misconceptions={
             _momentum_forgotten: "This is plain gradient descent: v was never used. Let v take in the gradient, and move along v.",
-            _v_rebound: f"`v = momentum * v + g` {_REBOUND} Change v in place: `v *= momentum; v += g`.",
-            _w_rebound: f"v is right, w did not move. `w = w - ...` {_REBOUND} Write `w -= ...`.",
+            leaving(update_rules.momentum_update, 0, 2): NOTHING_CHANGED,
+            leaving(
+                update_rules.momentum_update, 2
+            ): f"`v = momentum * v + g` {REBOUND} Change v in place: `v *= momentum; v += g`.",
+            leaving(
+                update_rules.momentum_update, 0
+            ): f"v is right, w did not move. `w = w - ...` {REBOUND} Write `w -= ...`.",
             _v_averages: "You made v a running *mean*, with the factor 1 - momentum. Here it is a running sum: v becomes momentum * v + g.",
             _rate_in_v: "You put the learning rate into v. While lr stays the same the steps are the same, but v should hold gradients: "
             "then a schedule that changes lr changes the whole step. Multiply by lr when you move w.",
             _v_points_down: "Your steps are right, but v has the other sign. Let v add up gradients, and subtract it.",
             _momentum_uphill: "You went *uphill*: subtract the step from w.",
-            _never_nesterov: "Right without nesterov; with it the step is another one: g + momentum * v, with the new v.",
+            _never_nesterov: "Right without nesterov; with it the step is another one: g + momentum * v, with the new v. "
+            "(With the old v that would be plain momentum again.)",
             _always_nesterov: "This is always Nesterov's step. Take it only if nesterov is true; else move along v.",
+            _lookahead_kept: "You wrote Nesterov's step into v. v takes in each gradient once; the step g + momentum * v gets a name of its own.",
+            _velocity_twice: "Nesterov's step is g + momentum * v, with the gradient in front; you wrote v + momentum * v.",
+            _always_nine_tenths: "You typed 0.9 for the momentum. Use the argument `momentum`: 0.9 is only what it is when nobody says otherwise.",
             _gradient_left_out: "Nesterov's step is g + momentum * v; you left out the g.",
             _steps_before_it_updates: "You moved first and updated v afterwards, so every step is one gradient late. First v, then w.",
         },

@@ -1,14 +1,14 @@
-"""Exercises of *Optimisers*: what keeps training stable: the first weights, the learning rate's course, clipping."""
+"""Exercises of *Optimisers*: what keeps training stable: the first weights and clipping."""
 
 import math
 
 import numpy as np
 
 from coursekit.checks.core import Exercise, register
-from coursekit.scratch import clipping, init, schedules
+from coursekit.scratch import clipping, init
 from coursekit.scratch.autograd import Tensor
 
-__all__ = ["clip_grad_norm", "cosine", "he_init"]
+__all__ = ["clip_grad_norm", "he_init"]
 
 # -- random weights ----------------------------------------------------------------------------------------------------------
 
@@ -21,7 +21,9 @@ def _he_cases(rng):
 
 
 def _use_init(obj, shape, rng):
-    return obj(shape, rng=rng)
+    before = str(rng.bit_generator.state)
+    weights = obj(shape, rng=rng)
+    return {"Were they drawn with rng?": str(rng.bit_generator.state) != before, "the weights": weights}
 
 
 def _draw(shape, rng, deviation):
@@ -60,6 +62,22 @@ def _transposed(shape, *, rng):
     return rng.normal(size=shape[::-1]) * math.sqrt(2 / shape[1])
 
 
+def _divided_by_the_deviation(shape, *, rng):
+    return _draw(shape, rng, math.sqrt(shape[1] / 2))
+
+
+def _root_of_the_two(shape, *, rng):
+    return _draw(shape, rng, math.sqrt(2) / shape[1])
+
+
+def _all_weights_counted(shape, *, rng):
+    return _draw(shape, rng, math.sqrt(2 / (shape[0] * shape[1])))
+
+
+def _evenly_drawn(shape, *, rng):
+    return rng.uniform(-1, 1, size=shape) * math.sqrt(2 / shape[1])
+
+
 def _he_in_one_call(shape, *, rng):
     return rng.normal(0.0, (2 / shape[1]) ** 0.5, shape)
 
@@ -87,101 +105,13 @@ he_init = register(
             _root_times_two: "The 2 stands outside the root: 2 / sqrt(n) is a variance of 4 / n. Take sqrt(2 / fan_in).",
             _unscaled: "These weights have variance 1. Scale them to the variance 2 / fan_in.",
             _divided_by_fan_in: "You divided by fan_in itself: a variance of 1 / fan_in squared. Multiply by sqrt(2 / fan_in).",
+            _divided_by_the_deviation: "You divided by sqrt(2 / fan_in). Multiply by it: the more inputs, the smaller each weight.",
+            _root_of_the_two: "The root covers only the 2. Take it of the whole fraction: sqrt(2 / fan_in).",
+            _all_weights_counted: "You divided by the number of all weights. fan_in is what *one* neuron adds up: the second number of shape.",
+            _evenly_drawn: "These are drawn evenly between two ends. Draw from the normal distribution: rng.normal(size=shape).",
             _transposed: "The table is transposed: return the shape that was asked for, (fan_out, fan_in).",
         },
         variants=(_he_in_one_call,),
-    )
-)
-
-# -- cosine schedule -----------------------------------------------------------------------------------------------------------
-
-
-def _cosine_cases(rng):
-    for t in (0, 25, 50, 75, 100):
-        yield t, 100, 0.1, 0.0
-    yield 130, 100, 0.1, 0.0  # after the end
-    yield 7, 20, 3.0, 0.5
-    yield 35, 20, 3.0, 0.5
-    for _ in range(3):
-        yield int(rng.integers(1, 60)), 60, float(rng.uniform(0.1, 1)), float(rng.uniform(0, 0.1))
-
-
-def _no_half(step, total, lr, low=0.0):
-    return low + (lr - low) * (1 + math.cos(math.pi * min(step / total, 1)))
-
-
-def _no_one(step, total, lr, low=0.0):
-    return low + (lr - low) * math.cos(math.pi * min(step / total, 1))
-
-
-def _quarter_wave(step, total, lr, low=0.0):
-    return low + (lr - low) * math.cos(math.pi / 2 * min(step / total, 1))
-
-
-def _whole_wave(step, total, lr, low=0.0):
-    return low + (lr - low) * (1 + math.cos(2 * math.pi * min(step / total, 1))) / 2
-
-
-def _rising(step, total, lr, low=0.0):
-    return low + (lr - low) * (1 - math.cos(math.pi * min(step / total, 1))) / 2
-
-
-def _comes_back(step, total, lr, low=0.0):
-    return low + (lr - low) * (1 + math.cos(math.pi * step / total)) / 2
-
-
-def _floor_forgotten(step, total, lr, low=0.0):
-    return lr * (1 + math.cos(math.pi * min(step / total, 1))) / 2
-
-
-def _floor_added(step, total, lr, low=0.0):
-    return low + lr * (1 + math.cos(math.pi * min(step / total, 1))) / 2
-
-
-def _whole_division(step, total, lr, low=0.0):
-    return low + (lr - low) * (1 + math.cos(math.pi * min(step // total, 1))) / 2
-
-
-def _degrees(step, total, lr, low=0.0):
-    return low + (lr - low) * (1 + math.cos(180 * min(step / total, 1))) / 2
-
-
-def _straight_line(step, total, lr, low=0.0):
-    return lr + (low - lr) * min(step / total, 1)
-
-
-def _cosine_squared(step, total, lr, low=0.0):
-    return float(low + (lr - low) * np.cos(np.pi / 2 * np.clip(step / total, 0, 1)) ** 2)
-
-
-cosine = register(
-    Exercise(
-        id="stability.cosine",
-        notebook="optimizers",
-        reference=schedules.cosine,
-        cases=_cosine_cases,
-        difficulty=2,
-        minutes=6,
-        points=1,
-        hints=[
-            "How far along is this step? `share = step / total`; after the end it stays 1.",
-            "cos(pi * share) runs from 1 to -1. Adding 1 and halving makes it run from 1 to 0.",
-            "`low + (lr - low) * (1 + np.cos(np.pi * min(step / total, 1))) / 2`",
-        ],
-        misconceptions={
-            _no_half: "It begins at 2 lr: (1 + cos) runs from 2 to 0. Halve it.",
-            _no_one: "It ends at a negative rate: cos runs from 1 to -1. Add 1, then halve.",
-            _quarter_wave: "This is a quarter of a wave, cos(pi/2 ...): it arrives at full slope. Half a wave, cos(pi ...), flattens out at the end too.",
-            _whole_wave: "A whole wave (2 pi) comes down and goes up again. Half a wave ends below.",
-            _rising: "It rises. 1 + cos falls, 1 - cos rises.",
-            _comes_back: "Right up to the end, but afterwards the cosine rises again. From the end on it should stay at low: min(step / total, 1).",
-            _floor_forgotten: "It falls to 0, not to low. Only the part above low, lr - low, follows the wave.",
-            _floor_added: "It begins above lr: low is added to the whole of lr. Only the part above low, lr - low, follows the wave.",
-            _whole_division: "`//` divides to whole numbers, so the share is 0 up to the end. Use `/`.",
-            _degrees: "cos takes radians: half a turn is pi, not 180.",
-            _straight_line: "This is a straight line down. Let the share run through half a cosine wave.",
-        },
-        variants=(_cosine_squared,),
     )
 )
 
@@ -261,6 +191,56 @@ def _mean_of_squares(params, max_norm):
     return _clip(params, max_norm, length=_length_of(params) / math.sqrt(sum(p.grad.size for p in params)))
 
 
+def _gradients_unchanged(params, max_norm):
+    return _length_of(params)
+
+
+def _each_and_the_last(params, max_norm):
+    return [_clip([p], max_norm) for p in params][-1]
+
+
+def _upside_down(params, max_norm):
+    norm = _length_of(params)
+    for p in params:
+        p.grad = p.grad * (norm / max_norm if norm > max_norm else 1)
+    return norm
+
+
+def _length_one(params, max_norm):
+    norm = _length_of(params)
+    return _clip(params, 1.0, length=norm) if norm > max_norm else norm
+
+
+def _sizes_added(params, max_norm):
+    return _clip(params, max_norm, length=sum(float(np.abs(p.grad).sum()) for p in params))
+
+
+def _weights_measured(params, max_norm):
+    return math.sqrt(sum(float((p.data**2).sum()) for p in params))
+
+
+def _longest_array(params, max_norm):
+    return _clip(params, max_norm, length=max(_length_of([p]) for p in params))
+
+
+def _only_the_first(params, max_norm):
+    norm = _length_of(params)
+    _clip(params[:1], max_norm, length=norm)
+    return norm
+
+
+def _returned_if_clipped(params, max_norm):
+    norm = _clip(params, max_norm)
+    return norm if norm > max_norm else None
+
+
+def _measured_again(params, max_norm):
+    for p in params:
+        norm = _length_of(params)
+        _clip([p], max_norm, length=norm)
+    return norm
+
+
 def _clip_in_place(params, max_norm):
     norm = np.linalg.norm(np.concatenate([p.grad.ravel() for p in params]))
     for p in params:
@@ -286,6 +266,17 @@ clip_grad_norm = register(
         ],
         misconceptions={
             _each_by_itself: "You clipped every array by itself, which turns the direction of the whole step. One length for all of them, one factor for all.",
+            _each_and_the_last: "You clipped every array by itself, which turns the direction of the whole step. First one length for all of them, then one factor.",
+            _gradients_unchanged: "The length is right, but the gradients are as they were. `g = g * ...` makes a *new* array: write `p.grad *= ...` "
+            "(and leave `p.data`, the weights, alone).",
+            _upside_down: "The factor is upside down: long gradients became longer. Multiply by max_norm / length.",
+            _length_one: "You made the length 1. Multiply by max_norm as well: max_norm / length.",
+            _weights_measured: "You measured the weights. What is clipped is their gradient, `p.grad`.",
+            _longest_array: "You took the longest of the arrays. The length is the root of the sum of *all* squares, over all arrays.",
+            _only_the_first: "Only the first array was scaled: is your `return` inside the loop?",
+            _returned_if_clipped: "Where nothing has to be clipped, nothing is returned. Move `return` out of the `if`.",
+            _measured_again: "You measured inside the loop, when some arrays were already scaled. Measure once, before the loop.",
+            _sizes_added: "You added up the sizes |g|. The length is the root of the sum of *squares*.",
             _number_by_number: "You cut every single number, which turns the direction. Multiply all of them by one factor.",
             _nothing_returned: "The gradients are right; return the length that they had before, too: it is worth watching.",
             _always_scaled: "You scaled short gradients *up* as well (and divided by zero where all are zero). Only what is longer than max_norm is changed.",

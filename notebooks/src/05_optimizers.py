@@ -595,7 +595,7 @@ predict(
 
 
 # %% tags=["exercise"]
-@exercise("adaptive.adam")
+@exercise("adam.update")
 def adam(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
     """One step of Adam, with decay AdamW. Changes w, m and s in place, returns nothing.
 
@@ -976,7 +976,7 @@ $$\eta(t) = \eta_{low} + \tfrac12\,(\eta - \eta_{low})\left(1 + \cos\frac{\pi t}
 
 
 # %% tags=["exercise"]
-@exercise("stability.cosine")
+@exercise("schedules.cosine")
 def cosine(step, total, lr, low=0.0):
     """The learning rate of a step: half a cosine wave from lr down to low (at step total).
 
