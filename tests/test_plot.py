@@ -172,3 +172,20 @@ def test_shared_axes_need_one_label():
 def test_bad_input_is_told(draw, message):
     with pytest.raises((CourseError, ShapeError), match=message):
         draw()
+
+
+def test_names_of_points_cover_neither_each_other_nor_a_point():
+    x, y = [0.0, 0.1, 0.2, 1.0, 0.95, 0.5], [0.5, 0.5, 0.5, 0.2, 0.2, 1.0]  # three in a row, two at the right edge
+    ax = plot.points(x, y, labels=[f"method number {k}" for k in range(6)], xlabel="x", ylabel="y")
+    ax.get_figure().draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    dots = ax.transData.transform(np.column_stack([x, y]))
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    assert not any(box.count_contains(dots) for box in boxes)
+    assert all(box.x1 <= ax.bbox.x1 for box in boxes)
+
+
+def test_points_of_a_kind_share_colour_and_marker():
+    ax = plot.points([1, 2, 3], [1, 2, 3], kinds=["a", "b", "a"], xlabel="x", ylabel="y")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
+    assert [len(line.get_xdata()) for line in ax.lines] == [2, 1]

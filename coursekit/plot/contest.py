@@ -15,6 +15,7 @@ def intervals(
     rows: Mapping[str, tuple[float, float, float]],
     *,
     xlabel: str,
+    ylabel: str = "method",
     kinds: Mapping[str, str] | None = None,
     zero: bool = False,
     title: str = "",
@@ -26,9 +27,9 @@ def intervals(
     ----------
     rows : dict of name to (value, low, high)
         From top to bottom as they come.
-    xlabel, title : str
+    xlabel, ylabel, title : str
     kinds : dict of name to str, optional
-        Names of the same kind get the same colour and marker, explained in a legend.
+        Names of the same kind get the same colour and marker, explained in a legend; colours go to kinds as they come.
     zero : bool
         Draw a line at 0: an interval that does not touch it is a clear difference.
 
@@ -44,12 +45,13 @@ def intervals(
     if not rows:
         raise CourseError("rows: expected at least one, got none. Pass a dict of name to (value, low, high).")
     ax = axes_or_new(ax, figsize=(6.4, 0.9 + 0.34 * len(rows)))
-    seen: list[str] = []
+    order = list(dict.fromkeys((kinds or {}).values())) or [""]
+    seen: set[str] = set()
     for place, (name, (value, low, high)) in enumerate(rows.items()):
-        kind = (kinds or {}).get(name, "")
+        kind = (kinds or {}).get(name, order[0])
         label = kind if kind and kind not in seen else None
-        seen += [kind] if kind not in seen else []
-        k = seen.index(kind)
+        seen.add(kind)
+        k = order.index(kind)
         ax.plot([low, high], [place, place], color=COLORS[k], linewidth=2, solid_capstyle="butt", linestyle="-")
         ax.plot(value, place, marker=MARKERS[k], color=COLORS[k], markersize=7, linestyle="none", label=label)
     if zero:
@@ -57,7 +59,7 @@ def intervals(
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)  # the first on top
     ax.grid(axis="y", visible=False)
-    ax.set(xlabel=xlabel, ylabel="method", title=title)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if any(seen):
         ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     said = [

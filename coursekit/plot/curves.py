@@ -170,24 +170,62 @@ def histogram(
 
 
 def points(
-    x, y, *, labels=None, xlabel: str, ylabel: str, title: str = "", diagonal: bool = False, log: str = "", ax=None
+    x,
+    y,
+    *,
+    labels=None,
+    kinds=None,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    diagonal: bool = False,
+    log: str = "",
+    ax=None,
 ):
-    """Single points, each with a name if given; `diagonal` draws the line y = x to compare with."""
+    """Single points, each with a name if given; `diagonal` draws the line y = x to compare with.
+
+    `kinds`, one word a point, gives points of the same kind the same colour and marker, explained in a legend.
+    """
     ax = axes_or_new(ax)
-    ax.plot(x, y, "o", color=COLORS[0], markersize=6)
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    of_kind = np.array(kinds if kinds is not None else [""] * len(x))
+    for k, kind in enumerate(dict.fromkeys(of_kind)):
+        here = of_kind == kind
+        ax.plot(x[here], y[here], MARKERS[k], color=COLORS[k], markersize=6, linestyle="none", label=kind or None)
     for axis in log:
         logarithmic(ax, axis)
     if diagonal:
         ends = [min(*x, *y), max(*x, *y)]
         ax.plot(ends, ends, color="0.4", linestyle="--", label="equal")
+    if diagonal or kinds is not None:
         ax.legend(fontsize=9)
-    for name, a, b in zip(labels or [], x, y, strict=bool(labels)):
-        ax.annotate(name, (a, b), xytext=(5, 4), textcoords="offset points", fontsize=9)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if labels:
+        _name_points(ax, labels, x, y)
     named = labels or [f"point {i}" for i in range(1, len(x) + 1)]
     said = "; ".join(f"{n} at {a:.3g}, {b:.3g}" for n, a, b in zip(named[:12], x, y, strict=False))
-    below = f" {int(np.sum(np.asarray(y) < np.asarray(x)))} of {len(x)} lie below the diagonal." if diagonal else ""
+    below = f" {int(np.sum(y < x))} of {len(x)} lie below the diagonal." if diagonal else ""
     return describe(ax, f"{title or 'Points'}: {ylabel} against {xlabel}. {said}.{below}")
+
+
+def _name_points(ax, names, x, y):
+    """Write each name on the first side of its point where it covers no other name, no point, and no edge."""
+    figure = ax.get_figure()
+    figure.draw_without_rendering()  # fixes the places of everything, which the names are then fitted to
+    dots = ax.transData.transform(np.column_stack([x, y]))  # (N, 2), in dots of the screen
+    sides = [(5, 4, "left", "bottom"), (-5, 4, "right", "bottom"), (5, -4, "left", "top"), (-5, -4, "right", "top")]
+    taken = []
+    for name, a, b in zip(names, x, y, strict=True):
+        for right, up, ha, va in sides:
+            text = ax.annotate(name, (a, b), (right, up), textcoords="offset points", ha=ha, va=va, fontsize=9)
+            box = text.get_window_extent()
+            inside = ax.bbox.x0 <= box.x0 and box.x1 <= ax.bbox.x1
+            if inside and not any(box.overlaps(other) for other in taken) and not box.count_contains(dots):
+                break
+            text.remove()
+        else:
+            text = ax.annotate(name, (a, b), (5, 4), textcoords="offset points", fontsize=9)
+        taken.append(text.get_window_extent())
 
 
 def reliability(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str = "", ax=None):

@@ -695,6 +695,7 @@ plot.show(
     plot.intervals(
         rows,
         xlabel="difference in accuracy (points)",
+        ylabel="A - B",
         zero=True,
         title="Who is better, and by how much",
     )
@@ -924,6 +925,7 @@ plot.show(
     plot.intervals(
         {name: tuple(100 * np.array(found)) for name, found in overall.items()},
         xlabel="best network minus best classical method (points of test accuracy)",
+        ylabel="kind of data",
         zero=True,
         title="Deep or classical",
     )
@@ -967,6 +969,7 @@ plot.show(
         [r["fit"] for r in image.values()],
         [100 * r["right"].mean() for r in image.values()],
         labels=list(image),
+        kinds=[r["kind"] for r in image.values()],
         log="x",
         xlabel="time to fit on 2,500 pictures (s)",
         ylabel="test accuracy (%)",
