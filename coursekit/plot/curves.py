@@ -213,10 +213,11 @@ def _name_points(ax, names, x, y):
     figure = ax.get_figure()
     figure.draw_without_rendering()  # fixes the places of everything, which the names are then fitted to
     dots = ax.transData.transform(np.column_stack([x, y]))  # (N, 2), in dots of the screen
-    sides = [(5, 4, "left", "bottom"), (-5, 4, "right", "bottom"), (5, -4, "left", "top"), (-5, -4, "right", "top")]
+    sides = [(right, up) for up in (4, -4, 16, -16) for right in (5, -5)]
     taken = []
     for name, a, b in zip(names, x, y, strict=True):
-        for right, up, ha, va in sides:
+        for right, up in sides:
+            ha, va = "left" if right > 0 else "right", "bottom" if up > 0 else "top"
             text = ax.annotate(name, (a, b), (right, up), textcoords="offset points", ha=ha, va=va, fontsize=9)
             box = text.get_window_extent()
             inside = ax.bbox.x0 <= box.x0 and box.x1 <= ax.bbox.x1
