@@ -129,20 +129,27 @@ class Node:
         upstream = _first_gradient(self, grad)
         order = topological_order(self)
         _expect_whole_graph(order)
-        arrived = {id(self): (upstream, False)}  # gradient, and whether it belongs to nobody else
-        finished = []
+        arrived, summed = {self: upstream}, set()
         while order:
             node = order.pop()  # its users are done: nothing more can arrive
-            G, owned = arrived.pop(id(node))
-            if not node.edges or node._retains:
-                finished.append((node, G if owned else G.copy()))
-            for parent, rule in node.edges:
-                if parent.requires_grad:
-                    _send(arrived, parent, _checked(node, parent, rule(G)), G)
-            if node.edges and not retain_graph:
+            edges = node.edges
+            if not edges:
+                continue  # a leaf: what has arrived stays there
+            G = arrived[node] if node._retains else arrived.pop(node)
+            for parent, rule in edges:
+                if not parent.requires_grad:
+                    continue
+                found = _checked(node, parent, rule(G))
+                if parent not in arrived:
+                    arrived[parent] = found
+                elif parent in summed:
+                    arrived[parent] += found  # in place: this array is a sum of ours, and nobody else's
+                else:
+                    arrived[parent] = np.asarray(arrived[parent] + found)
+                    summed.add(parent)
+            if not retain_graph:
                 node.edges, node._saved = USED_UP, ()
-        for node, G in finished:
-            node.grad = G if node.grad is None else np.asarray(node.grad + G)
+        _keep(arrived, upstream)
 
 
 def made(data, *edges: tuple[Node, Callable], op: str, saved: tuple = ()):
@@ -180,18 +187,17 @@ def made(data, *edges: tuple[Node, Callable], op: str, saved: tuple = ()):
     >>> x.grad
     array([6.], dtype=float32)
     """
+    needed = False
     for edge in edges or (None,):
         if type(edge) is not tuple or len(edge) != 2 or not isinstance(edge[0], Node):
             raise CourseError(f"{op}: expected a pair (input, rule) for each input, got {_kinds(edges)}. {_PAIRS}")
+        needed = needed or edge[0].requires_grad
     result = type(edges[0][0])(data)
     result.op = op
-    if _recording.get():
-        for parent, _ in edges:
-            if parent.requires_grad:
-                result.requires_grad = True
-                result.edges = edges
-                result._saved = [(array, _fingerprint(array)) for array in saved]
-                break
+    if needed and _recording.get():
+        result.requires_grad = True
+        result.edges = edges
+        result._saved = [(array, _fingerprint(array)) for array in saved]
     return result
 
 
@@ -254,11 +260,11 @@ def topological_order(root: Node) -> list[Node]:
         node = waiting.pop()
         if node is None:  # everything below the one under it is done
             order.append(waiting.pop())
-        elif id(node) not in seen:
-            seen.add(id(node))
+        elif node not in seen:
+            seen.add(node)
             if node.edges:
                 waiting += (node, None)
-                waiting += [parent for parent, _ in node.edges if parent.requires_grad and id(parent) not in seen]
+                waiting += [parent for parent, _ in node.edges if parent.requires_grad and parent not in seen]
             else:
                 order.append(node)
     return order
@@ -330,7 +336,7 @@ def _first_gradient(root: Node, grad) -> np.ndarray:
                 f"backward: expected a single number, got shape {root.shape}. "
                 "Call .sum() or .mean() first, or pass the upstream gradient: backward(grad)."
             )
-        return np.ones_like(root.data)
+        return np.ones(root.data.shape, root.data.dtype)
     grad = np.asarray(grad.data if isinstance(grad, Node) else grad, dtype=root.data.dtype)
     if grad.shape != root.shape:
         raise ShapeError(
@@ -370,15 +376,14 @@ def _checked(node: Node, parent: Node, found) -> np.ndarray:
     return found.astype(like.dtype)
 
 
-def _send(arrived: dict, parent: Node, found: np.ndarray, upstream: np.ndarray) -> None:
-    """Add a gradient to what has already arrived at a node, in place where that array is nobody else's."""
-    there, owned = arrived.get(id(parent), (None, False))
-    if there is None:
-        arrived[id(parent)] = (found, found is not upstream and found.base is None and found.flags.writeable)
-    elif owned:
-        np.add(there, found, out=there)
-    else:
-        arrived[id(parent)] = (np.asarray(there + found), True)
+def _keep(arrived: dict, upstream: np.ndarray) -> None:
+    """Give every node the gradient that arrived at it, as an array of its own."""
+    taken = {id(upstream)}
+    for node, G in arrived.items():
+        if G.base is not None or id(G) in taken:  # a view, or handed on by rules that return what they were given
+            G = G.copy()
+        taken.add(id(G))
+        node.grad = G if node.grad is None else np.asarray(node.grad + G)
 
 
 def _fingerprint(array: np.ndarray) -> bytes:

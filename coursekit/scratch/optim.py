@@ -38,7 +38,7 @@ __all__ = [
 ]
 # fmt: on
 
-PIECE = 2**14  # numbers that an update rule gets at a time, about
+PIECE = 2**16  # numbers that an update rule gets at a time, about
 
 
 class Optimizer:
