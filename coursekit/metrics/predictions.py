@@ -1,6 +1,6 @@
-"""A metric turns predictions and true labels into one number; which number decides what "better" means.
+"""Predictions are compared with true labels, row by row.
 
-NumPy only. Predictions come first, true labels second, everywhere. Letters: N rows, K classes.
+Predictions come first, true labels second, everywhere. Letters: N rows, K classes.
 """
 
 from collections.abc import Sequence
