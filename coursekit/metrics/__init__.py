@@ -16,6 +16,7 @@ from coursekit.metrics.predictions import (
     log_loss,
     mean_and_spread,
     reliability_curve,
+    roc_auc,
 )
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "nearest_neighbours",
     "precision_recall",
     "reliability_curve",
+    "roc_auc",
 ]
