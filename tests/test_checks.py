@@ -16,6 +16,7 @@ VARIANTS = [(e, right) for e in EXERCISES.values() for right in e.variants]
 
 CLASS_NUMBERS = "class numbers are whole, and names"
 ONE_AXIS = "its arguments have one axis"
+FOUR_AXES = "its pictures have four axes"
 WITHOUT = {  # exercises for which an edge means nothing, and why
     "start.accuracy": {"large values": CLASS_NUMBERS, "float32": CLASS_NUMBERS, "float64": CLASS_NUMBERS}
     | {"a table that is not square": ONE_AXIS},
@@ -48,7 +49,26 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         "its arguments are texts",
     ),
     "contest.crossing_point": {"a table that is not square": ONE_AXIS, "only zeros": "an error of 0 has no logarithm"},
+    "windows.output_size": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its arguments are whole numbers",
+    ),
+    "windows.receptive_field": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its argument is a list of whole numbers",
+    ),
+    "conv.conv2d": {"a table that is not square": FOUR_AXES},
+    "conv.weight_grad": {"a table that is not square": FOUR_AXES},
+    "pooling.max_pool": {"a table that is not square": FOUR_AXES},
+    "residual.block": {"a table that is not square": FOUR_AXES},
     "backprop.numerical_gradient": {"float32": "differences of nearly equal numbers need double precision"},
+}
+WITHOUT |= {  # the debugging clinic
+    f"clinic.case_{letter}": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its argument is a training run",
+    )
+    for letter in "abcdefgh"
 }
 
 

@@ -6,6 +6,7 @@ By hand, as in the first notebooks:
 ``perceptron``  one neuron: Rosenblatt's rule, the margin, logistic regression
 ``stump``       the smallest learned rule: one feature, one threshold
 ``mlp``         a network of several layers, its gradients by hand
+``sliding``     convolution and pooling, on arrays
 ``numerical``   derivatives by finite differences: slow, simple, and the judge of all others
 ``regularization``  penalties, dropout, batch normalisation and shifts, on arrays
 
@@ -46,6 +47,7 @@ from coursekit.scratch import (
     recurrent,
     regularization,
     schedules,
+    sliding,
     stump,
     vjp,
 )
@@ -69,6 +71,7 @@ __all__ = [
     "recurrent",
     "regularization",
     "schedules",
+    "sliding",
     "stump",
     "vjp",
 ]
