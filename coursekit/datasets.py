@@ -121,7 +121,7 @@ def load(name: str) -> Dataset:
     >>> iris.x_train.shape, iris.x_test.shape, iris.class_names
     ((112, 4), (38, 4), ('setosa', 'versicolor', 'virginica'))
     """
-    row = registry()[expect_known("data set", name, registry())]
+    row = registry()[expect_known("data set", name, names())]
     if row.loader:
         return _load(row, None)
     verify(name)

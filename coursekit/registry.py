@@ -66,16 +66,21 @@ class Row:
         """Where the file belongs; None for a set that scikit-learn brings."""
         return data_folder() / self.file if self.file else None
 
+    @property
+    def holds_weights(self) -> bool:
+        """Whether the file holds the weights of a trained network, and not a data set."""
+        return bool(self.file) and self.file.endswith(".safetensors")
+
 
 def names() -> list[str]:
-    """The names that :func:`load` knows.
+    """The names that :func:`coursekit.datasets.load` knows. Weights of networks have rows too, and are not among them.
 
     Examples
     --------
     >>> names()
     ['breast_cancer', 'digits', 'fashion_mnist', 'har', 'iris', 'movie_snippets', 'spambase', 'wine']
     """
-    return sorted(registry())
+    return sorted(name for name, row in registry().items() if not row.holds_weights)
 
 
 def registry() -> MappingProxyType[str, Row]:

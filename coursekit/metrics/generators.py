@@ -1,4 +1,4 @@
-"""A generator has no right answer to be compared with, so the whole of what it makes is compared with the whole of what is real.
+"""A generator has no right answer to compare with, so all that it makes is compared with all that is real.
 
 Every picture is first turned into a row of features (a classifier's, as :mod:`coursekit.models.features` computes
 them), and the two clouds of points are compared. Letters: N, M rows, D features.
