@@ -13,7 +13,7 @@ import numpy as np
 from coursekit.errors import CourseError, DataError
 from coursekit.storage import write_whole
 
-__all__ = ["load", "save"]
+__all__ = ["load", "read", "save"]
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
 RESERVED = "__metadata__"  # a name that the format keeps for itself
@@ -29,7 +29,7 @@ FOREIGN = {  # how files begin that people take for checkpoints
 }
 
 
-def save(state, path) -> None:
+def save(state, path, notes: Mapping[str, str] | None = None) -> None:
     """Write the weights of a network to a file, whole or not at all.
 
     Parameters
@@ -38,6 +38,8 @@ def save(state, path) -> None:
         ``network.state_dict()``.
     path : path
         The file, in a folder that is there. What it held before is replaced.
+    notes : dict of str to str, optional
+        Texts that go into the file's header, for :func:`read`.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def save(state, path) -> None:
     _expect_state(state)
     rows = {name: np.array(array, order="C") for name, array in state.items()}  # the format knows no other order
     try:
-        write_whole(path, to_bytes(rows))
+        write_whole(path, to_bytes(rows, None if notes is None else dict(notes)))
     except OSError as error:
         raise CourseError(
             f"path: expected a file that can be written, got {str(path)!r} ({error.strerror}). Make its folder first?"
@@ -88,13 +90,40 @@ def load(path) -> dict[str, np.ndarray]:
         ...
     coursekit.errors.DataError: path: expected a file, got none at 'nowhere.safetensors'. Look for a slip of the pen.
     """
+    return read(path)[0]
+
+
+def read(path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read the arrays of a file, and the texts that its header holds.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    (dict of str to ndarray, dict of str to str)
+
+    Raises
+    ------
+    DataError
+        As :func:`load` does.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save({"w": np.array([1.0])}, f"{folder}/net.safetensors", notes={"epoch": "3"})
+    ...     read(f"{folder}/net.safetensors")
+    ({'w': array([1.])}, {'epoch': '3'})
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
     data = _read(path)
-    _expect_whole(path, data)
+    notes = _expect_whole(path, data)
     try:
-        return from_bytes(data)
+        return from_bytes(data), notes
     except KeyError as error:  # how the library says it
         raise DataError(
             f"{path}: expected kinds of number that NumPy has, got {error.args[0]}. Convert to float32 before saving."
@@ -130,8 +159,8 @@ def _read(path) -> bytes:
         ) from error
 
 
-def _expect_whole(path, data: bytes) -> None:
-    """Refuse what is no safetensors file, and one that is too short."""
+def _expect_whole(path, data: bytes) -> dict[str, str]:
+    """The texts in the header; refuse what is no safetensors file, and one that is too short."""
     length = int.from_bytes(data[:8], "little")  # of the header, in bytes
     if length > LONGEST_HEADER or data[8:9] != b"{":
         known = (what for start, what in FOREIGN.items() if data.startswith(start))
@@ -148,6 +177,7 @@ def _expect_whole(path, data: bytes) -> None:
         ) from None
     if len(data) < 8 + length + max(ends, default=0):
         _refuse_truncated(path, f"{8 + length + max(ends):,}", data)
+    return entries.get(RESERVED) or {}
 
 
 def _refuse_truncated(path, expected: str, data: bytes) -> None:

@@ -1,7 +1,10 @@
 """Training is one loop: take a batch, take a step, and from time to time look at how well it goes.
 
-``loop``     :func:`fit`, the loop, and :class:`History`, what happened in it
-``keeping``  copies of the weights: the best ones, and the last good ones
+``loop``           :func:`fit`, the loop, and :class:`History`, what happened in it
+``pytorch``        a step of PyTorch for it, and how to measure a network; imported by its name, since it loads torch
+``keeping``        copies of the weights: the best ones, and the last good ones
+``checkpoints``    a run as a file; ``resuming``: what such a file has to hold
+``interrupts``     Ctrl-C between two steps; ``bar``: how far, how good, how fast
 """
 
 from coursekit.train.loop import History, fit

@@ -1,103 +1,47 @@
 """Training can go wrong at any step, so a copy of the weights is kept: the best ones, and the last good ones.
 
-:class:`Weights` gives a dict of arrays and a :class:`~coursekit.scratch.module.Module` the same face, :class:`LastGood`
-keeps what the weights were before a step, and :class:`Best` what they were when they did best.
+:class:`LastGood` keeps what the weights were before a step, and :class:`Best` what they were when they did best. What
+holds them, a dict or a network, :func:`weights_of` gives the same face.
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from coursekit.errors import CourseError
-from coursekit.scratch.autograd import Tensor
-from coursekit.scratch.graph import no_grad
-from coursekit.scratch.module import Module, trace
+from coursekit.train.weights import Weights
 
-__all__ = ["Best", "LastGood", "Weights"]
+__all__ = ["Best", "LastGood", "Weights", "weights_of"]
 
 
-class Weights:
-    """The weights that training changes, as arrays by name, whatever holds them.
+def weights_of(holder: Any) -> Weights:
+    """The weights of a dict of arrays, of a Module, or of a network of PyTorch.
 
     Parameters
     ----------
-    holder : dict of str to ndarray, or Module
+    holder : dict of str to ndarray, Module, torch.nn.Module, or Weights
 
     Raises
     ------
     CourseError
         If it is something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weights_of({"w": np.zeros(2)}).arrays()
+    {'w': array([0., 0.])}
     """
+    if isinstance(holder, Weights):
+        return holder
+    torch = sys.modules.get("torch")  # where nobody has imported it, nothing is a network of it
+    if torch is not None and isinstance(holder, torch.nn.Module):
+        from coursekit.train.weights_torch import TorchWeights
 
-    def __init__(self, holder: Any):
-        if not isinstance(holder, Mapping | Module):
-            kind = type(holder).__name__
-            raise CourseError(
-                f"parameters: expected a dict of name to array or a Module, got a {kind}. "
-                "Pass the weights that step changes."
-            )
-        self.holder = holder
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays themselves, as they are now; of a module its buffers too."""
-        if isinstance(self.holder, Module):
-            return {name: _array(value) for name, value in self._members()}
-        return dict(self.holder)
-
-    def copy(self) -> dict[str, np.ndarray]:
-        """A copy of all of them."""
-        return {name: np.array(array) for name, array in self.arrays().items()}
-
-    def put_back(self, kept: Mapping[str, np.ndarray]) -> None:
-        """Make them what they were."""
-        for name, array in self.arrays().items():
-            array[...] = kept[name]
-
-    def first_non_finite(self, batch: tuple) -> str:
-        """Where, on the way from the input to the loss, a number is first no longer finite; in words."""
-        for k, part in enumerate(batch):
-            if np.asarray(part).dtype.kind == "f" and not np.isfinite(part).all():
-                return f"the batch itself (its array number {k})"
-        if isinstance(self.holder, Module):
-            found = _first_layer(self.holder, batch)
-            if found:
-                return found
-        for name, array in self.arrays().items():
-            if not np.isfinite(array).all():
-                return f"the weights {name!r}"
-        return "the loss: batch, layers and weights are finite"
-
-    def _members(self):
-        for prefix, module in self.holder.named_modules():
-            for name, value in module.members():
-                if not isinstance(value, Module):
-                    yield (f"{prefix}.{name}" if prefix else name), value
-
-
-def _first_layer(model: Module, batch: tuple) -> str:
-    """The first layer whose weights or output are not finite, when the batch is run through the model again."""
-    try:
-        with no_grad(), np.errstate(all="ignore"):
-            layers = trace(model, Tensor(batch[0]))
-    except Exception:  # the model may want another input than the batch's first array; then the weights must do
-        return ""
-    for name, layer, output in layers:
-        label = f"layer {name!r} ({type(layer).__name__})" if name else type(layer).__name__
-        bad = [
-            p for p, value in layer.members() if not isinstance(value, Module) and not np.isfinite(_array(value)).all()
-        ]
-        if bad:
-            return f"the {bad[0]} of {label}"
-        if not np.isfinite(output.data).all():
-            return f"the output of {label}"
-    return ""
-
-
-def _array(value: Tensor | np.ndarray) -> np.ndarray:
-    return value.data if isinstance(value, Tensor) else value
+        return TorchWeights(holder)
+    return Weights(holder)
 
 
 class LastGood:
@@ -119,8 +63,7 @@ class LastGood:
 
     def remember(self) -> None:
         """Note the weights as they are now, before a step."""
-        for name, array in self.weights.arrays().items():
-            np.copyto(self.before[name], array)
+        self.weights.copy_into(self.before)
 
     def accept(self) -> None:
         """The step's loss was finite: the weights before it are good."""
@@ -158,6 +101,14 @@ class Best:
             self.best, self.best_epoch = value, epoch
             self.kept = self.weights.copy()
         return epoch - self.best_epoch >= self.patience
+
+    def state_dict(self) -> dict:
+        """What is remembered, for a checkpoint."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "kept": self.kept}
+
+    def load_state_dict(self, state: Mapping) -> None:
+        """Remember what was remembered then."""
+        self.best, self.best_epoch, self.kept = state["best"], state["best_epoch"], state["kept"]
 
     def restore(self) -> int | None:
         """Put the best weights back; returns their epoch, or None if there was nothing to go back to."""
