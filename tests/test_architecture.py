@@ -29,7 +29,7 @@ LAYERS = (
         "device",
         "oracle",
     },
-    {"train", "models", "plot", "validation"},
+    {"train", "models", "plot", "validation", "clinic"},
     {"attribution"},
     {"checks", "claims", "predict", "placement"},
     {"review", "guards", "sources", "execution", "editions", "workspace", "doctor", "run", "lab"},
