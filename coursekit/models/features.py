@@ -123,7 +123,16 @@ def features(pictures) -> np.ndarray:
 
 
 def class_scores(pictures) -> np.ndarray:
-    """Scores of the ten classes, (N, 10), by the course's network; what it takes and refuses is that of :func:`features`.
+    """Scores of the ten classes, by the course's network.
+
+    Parameters
+    ----------
+    pictures
+        As for :func:`features`, errors too.
+
+    Returns
+    -------
+    ndarray, (N, 10)
 
     Examples
     --------
