@@ -5,6 +5,7 @@
 ``pictures``  images side by side, matrices, weights
 ``geometry``  points in a plane and the lines that neurons draw through it
 ``diagrams``  drawn figures without data
+``latent``    codes of two numbers as a map
 ``landscape`` paths of optimisers on a loss, and what many learning rates give
 ``contest``   methods side by side with their intervals, learning curves, the edges that HOG sees
 ``gaps``      two numbers a row that ought to be one
@@ -19,6 +20,7 @@ from coursekit.plot.gaps import gaps
 from coursekit.plot.geometry import boundary, regions
 from coursekit.plot.graphs import graph
 from coursekit.plot.landscape import rate_sweep, ravine
+from coursekit.plot.latent import code_map
 from coursekit.plot.pictures import images, matrix, weights
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "bars",
     "boundary",
     "chain",
+    "code_map",
     "describe",
     "edges",
     "gaps",
