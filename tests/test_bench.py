@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import lenet, memory, mlp
+from tests.bench import lenet, memory, mlp, training
 from tests.bench.contest import race, ratio, row, rows_of, table
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("contestants", [mlp.CONTESTANTS, lenet.CONTESTANTS], ids=["mlp", "lenet"])
+RACES = {"mlp": mlp.CONTESTANTS, "lenet": lenet.CONTESTANTS, "training": training.CONTESTANTS}
+
+
+@pytest.mark.parametrize("contestants", RACES.values(), ids=RACES)
 def test_all_contestants_take_the_same_steps(contestants):
     losses = {name: [step() for step in [make()] for _ in range(4)] for name, make in contestants.items()}
     first = next(iter(losses.values()))

@@ -18,7 +18,7 @@ os.environ.update({key: os.environ.get(key, one) for key, one in THREADS.items()
 
 import numpy as np  # noqa: E402  (the settings count only if they stand before numpy is loaded)
 
-from tests.bench import lenet, memory, mlp  # noqa: E402
+from tests.bench import lenet, memory, mlp, training  # noqa: E402
 from tests.bench.contest import race, row, rows_of, table  # noqa: E402
 
 IMPORT_SECONDS = 0.15
@@ -39,6 +39,21 @@ def engine_rows(rounds: int) -> tuple[list[dict], dict]:
         rows += rows_of(seconds, lenet.OURS, {lenet.TORCH: at_most}, what)
         times |= {f"{what}, {name}": statistics.median(each) for name, each in seconds.items()}
     return rows, times
+
+
+def training_rows(rounds: int) -> list[dict]:
+    """Training with PyTorch, by `fit` and by hand: the ratio, and the images a second of each."""
+    import torch
+
+    torch.set_num_threads(1)
+    seconds = race({name: make() for name, make in training.CONTESTANTS.items()}, rounds=rounds, steps=1)
+    rows = rows_of(seconds, training.OURS, {training.BY_HAND: 1.03}, "LeNet training")
+    for name, each in seconds.items():
+        speeds = sorted(training.BATCH * training.STEPS / one for one in each)
+        spread = f"{speeds[0]:,.0f} to {speeds[-1]:,.0f}"
+        what = f"LeNet training, images a second: {name}"
+        rows.append(row(what, statistics.median(speeds), at_most=None, unit="/s", spread=spread))
+    return rows
 
 
 def memory_rows() -> list[dict]:
@@ -101,6 +116,7 @@ def main() -> None:
         alone(options.alone)
         return
     rows, times = engine_rows(options.rounds)
+    rows += training_rows(options.rounds)
     rows += two_thread_rows(options.rounds) + memory_rows() + import_rows()
     print(table(rows))
     print("\nmedian time of a step: " + ", ".join(f"{name} {1e3 * t:.2f} ms" for name, t in times.items()))
