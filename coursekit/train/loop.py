@@ -200,7 +200,8 @@ class _Run:
     def epoch(self) -> None:
         """Every batch once; then it is measured."""
         history = self.history
-        self.steps(history.epochs + 1)
+        with _dead_workers_told():
+            self.steps(history.epochs + 1)
         measured = _measured(self.evaluate)
         self.interrupts.hold, self.whole = True, False
         history.epochs += 1
@@ -227,16 +228,15 @@ class _Run:
         if taken:
             saver.leave_out(iterator)
         interrupts.hold = False
-        with _dead_workers_told():
-            for batch in iterator:
-                interrupts.hold, self.whole = True, False
-                self.one(batch, epoch)
-                taken += 1
-                if saver:
-                    saver.after_step(tuple(batch))
-                self.whole = True
-                interrupts.check()
-                interrupts.hold = False
+        for batch in iterator:
+            interrupts.hold, self.whole = True, False
+            self.one(batch, epoch)
+            taken += 1
+            if saver:
+                saver.after_step(tuple(batch))
+            self.whole = True
+            interrupts.check()
+            interrupts.hold = False
         if taken == 0:
             raise CourseError(
                 f"batches: expected at least one batch in epoch {epoch}, got none. "
