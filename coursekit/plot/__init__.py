@@ -8,10 +8,12 @@
 ``latent``    codes of two numbers as a map
 ``landscape`` paths of optimisers on a loss, and what many learning rates give
 ``contest``   methods side by side with their intervals, learning curves, the edges that HOG sees
+``clouds``    points over the heaps that they should fall into, one panel a generator
 ``gaps``      two numbers a row that ought to be one
 ``graphs``    the graph of a computation; ``layout`` says where its nodes go
 """
 
+from coursekit.plot.clouds import clouds
 from coursekit.plot.contest import edges, intervals, learning_curves
 from coursekit.plot.core import COLORS, MARKERS, alt_text, describe, show
 from coursekit.plot.curves import bars, histogram, history, lines, points, reliability
@@ -30,6 +32,7 @@ __all__ = [
     "bars",
     "boundary",
     "chain",
+    "clouds",
     "code_map",
     "describe",
     "edges",
