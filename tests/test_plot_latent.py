@@ -25,9 +25,16 @@ def test_every_point_is_drawn_with_its_class(ax):
 
 
 def test_the_names_stand_where_the_classes_are_and_an_absent_class_has_none(ax):
-    at = {text.get_text(): text.get_position() for text in ax.texts}
+    at = {text.get_text(): text.xy for text in ax.texts}
     assert set(at) == {"coat", "shoe"}
     assert at["shoe"] == pytest.approx((10, -5), abs=0.1)
+
+
+def test_names_of_classes_in_the_same_place_keep_clear_of_each_other():
+    drawn = plot.code_map(np.zeros((30, 2)) + np.arange(30)[:, None] / 30, np.arange(30) % 3, NAMES)
+    boxes = [text.get_window_extent() for text in drawn.texts]
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    plt.close("all")
 
 
 def test_the_words_say_where_and_how_well_the_classes_keep_apart(ax):

@@ -44,19 +44,37 @@ def code_map(
     if not len(codes):
         raise ShapeError("codes: expected at least one row, got none. Pass the codes of some pictures.")
     ax = axes_or_new(ax, figsize=(6.4, 4.6))
-    boxed = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0}
-    for k, name in enumerate(names):
+    for k in range(len(names)):
         here = codes[labels == k]
         if not len(here):
             continue
         style = {"marker": MARKERS[(k + k // 8) % 8], "color": COLORS[k % 8], "markersize": 2.6, "alpha": 0.5}
         ax.plot(here[:, 0], here[:, 1], linestyle="none", **style)
-        ax.text(*np.median(here, axis=0), name, ha="center", va="center", fontsize=9, bbox=boxed, zorder=5)
     low, high = np.quantile(codes, [0.005, 0.995], axis=0)
     room = 0.08 * np.maximum(high - low, 1e-9)
     ax.set(xlim=(low[0] - room[0], high[0] + room[0]), ylim=(low[1] - room[1], high[1] + room[1]))
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    _write_names(ax, codes, labels, names)
     return describe(ax, f"{title or 'Map of codes'}: {_words(codes, labels, names)}")
+
+
+def _write_names(ax, codes: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
+    """Write each name in the middle of its class, or as little above or below that as keeps it clear of the others."""
+    ax.get_figure().draw_without_rendering()  # fixes the places of everything
+    boxed = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0}
+    style = {"ha": "center", "va": "center", "fontsize": 9, "bbox": boxed, "zorder": 5, "textcoords": "offset points"}
+    taken = []
+    for k, name in enumerate(names):
+        here = codes[labels == k]
+        if not len(here):
+            continue
+        for up in (0, 13, -13, 26, -26):
+            text = ax.annotate(name, np.median(here, axis=0), (0, up), **style)
+            box = text.get_window_extent()
+            if up == -26 or not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        taken.append(box)
 
 
 def _words(codes: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> str:
