@@ -11,12 +11,14 @@ A map, in the order in which the rooms may import each other:
 ``registry``, ``prepare``   what each data set is; splits, batches, scaling
 ``datasets``, ``fetch``     real data, verified; downloads that go on where they were cut off
 ``tables``, ``text``        tables and sentences as rows; sentences as counts of words
-``metrics``, ``device``     how good is a prediction? which accelerator is here?
+``metrics``                 how good is a prediction, or a generator?
 ``validation``, ``tuning``  folds and early stopping; a contest with equal trials for all
 ``comparison``              is one better than the other, or was it luck?
 ``oracle``                  an independent judge: the same computation by PyTorch
 ``train``                   the one training loop, with its history
 ``plot``                    every figure of the course, with its alternative text
+``device``                  which accelerator is here? what have recorded runs measured?
+``accelerator``             the experiments that such runs are made of
 ``checks``                  the exercises: cases, hints, banks of misconceptions
 ``claims``                  what people say about deep learning, judged by measurement
 ``predict``, ``placement``  commit to an answer before the experiment runs; where to begin

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 __all__ = ["Bar"]
 
-LOOK = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+LOOK = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 EVERY = 0.2  # seconds between two looks
 
 

@@ -1,16 +1,23 @@
 """A device is the chip that does the arithmetic: the processor, or an accelerator made for large arrays.
 
 The course runs on the processor alone. :func:`pick_device` says what else is here, :func:`describe` says it in words.
+:func:`recorded` shows what a run on an accelerator has measured; where there is one, a new run is made and written by
+
+    python -m coursekit.device record NAME
 """
 
+import contextlib
+import numbers
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from coursekit.device.runs import Recorded, recorded
 from coursekit.errors import CourseError, expect_known
 
-__all__ = ["Device", "describe", "memory_bytes", "pick_device"]
+__all__ = ["Device", "Recorded", "describe", "memory_bytes", "pick_device", "recorded", "set_threads", "threads"]
 
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -78,6 +85,65 @@ def describe(kind: str | None = None) -> Device:
             raise CourseError("kind: expected a device of this machine, got 'mps'. Use describe(pick_device()).")
         name, memory = platform.processor() or platform.machine() or "processor", memory_bytes()
     return Device(kind, name, memory, torch.get_num_threads(), torch.__version__)
+
+
+def set_threads(n: int) -> int:
+    """Let PyTorch and NumPy's matrix products use so many threads of the processor; returns what PyTorch used before.
+
+    Parameters
+    ----------
+    n : int
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    CourseError
+        If `n` is no whole number of at least 1.
+
+    Examples
+    --------
+    >>> before = set_threads(1)
+    >>> set_threads(before)
+    1
+    """
+    if not isinstance(n, numbers.Integral) or isinstance(n, bool) or n < 1:
+        raise CourseError(f"n: expected a number of threads, at least 1, got {n!r}. Write set_threads(2).")
+    import torch
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    before = torch.get_num_threads()
+    threadpool_limits(limits=int(n))
+    torch.set_num_threads(int(n))
+    return before
+
+
+@contextlib.contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Inside, so many threads; then as many as before. One thread makes timings that can be compared.
+
+    Parameters
+    ----------
+    n : int
+
+    Raises
+    ------
+    CourseError
+        If `n` is no whole number of at least 1.
+
+    Examples
+    --------
+    >>> with threads(1):
+    ...     describe("cpu").threads
+    1
+    """
+    before = set_threads(n)
+    try:
+        yield
+    finally:
+        set_threads(before)
 
 
 def memory_bytes() -> int | None:
