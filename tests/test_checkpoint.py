@@ -17,7 +17,7 @@ from coursekit import storage
 from coursekit.errors import CourseError, DataError
 from coursekit.scratch import nn
 from coursekit.scratch.attention import MultiheadAttention
-from coursekit.scratch.checkpoint import load, save
+from coursekit.scratch.checkpoint import load, read, save
 
 KINDS = [
     "float16",
@@ -99,6 +99,15 @@ def test_torch_reads_our_file_and_we_read_torchs(tmp_path):
     safetensors.torch.save_file(theirs.state_dict(), path, metadata={"format": "pt"})
     ours.load_state_dict(load(path))
     assert (ours.in_proj_bias.data == 1).all()
+
+
+def test_notes_in_the_header_come_back_and_do_not_disturb(tmp_path):
+    path, notes = tmp_path / "net.safetensors", {"epoch": "3", "words": 'with "quotes", ä and\nlines'}
+    save({"w": np.ones(2)}, path, notes=notes)
+    arrays, found = read(path)
+    assert found == notes and load(path).keys() == arrays.keys() == {"w"}
+    save({"w": np.ones(2)}, path)
+    assert read(path)[1] == {}
 
 
 # -- written whole or not at all -------------------------------------------------------------------------------------
