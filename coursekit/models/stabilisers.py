@@ -117,7 +117,7 @@ class SpectralNorm(nn.Module):
         super().__init__()
         self.find = find
         with torch.no_grad():
-            self.register_buffer("u", find(weight.flatten(1), torch.randn(len(weight)), 15)[1])
+            self.register_buffer("u", find(weight.flatten(1), torch.randn_like(weight.flatten(1)[:, 0]), 15)[1])
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight, stretched or shrunk so that it makes no vector longer: (A, ...)."""
