@@ -160,9 +160,10 @@ def expect_labels(y: torch.Tensor, scores: torch.Tensor, ignored: int = -100) ->
         return
     place = int(wrong.flatten().nonzero()[0])
     got = int(y.flatten()[place])
+    row = place // (y.numel() // len(y))
     advice = "Do the labels begin at 1? Subtract 1." if got == k and low == 1 else "Count the classes."
     raise CourseError(
-        f"y: expected labels from 0 to {k - 1}, as the model has {k} outputs, got {got} in row {place}. {advice}"
+        f"y: expected labels from 0 to {k - 1}, as the model has {k} outputs, got {got} in row {row}. {advice}"
     )
 
 

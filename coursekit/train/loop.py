@@ -200,7 +200,7 @@ class _Run:
     def epoch(self) -> None:
         """Every batch once; then it is measured."""
         history = self.history
-        with _dead_workers_told():
+        with _dead_workers_told(getattr(self.batches, "num_workers", 0)):
             self.steps(history.epochs + 1)
         measured = _measured(self.evaluate)
         self.interrupts.hold, self.whole = True, False
@@ -287,15 +287,16 @@ def _weights_that_it_knows(step: Any) -> Weights | None:
 
 
 @contextlib.contextmanager
-def _dead_workers_told() -> Iterator[None]:
+def _dead_workers_told(workers: int) -> Iterator[None]:
     """Where a process that loads batches dies, a word about it."""
     try:
         yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, ConnectionError, EOFError) as error:  # the latter two: it died while it handed a batch over
+        if "DataLoader worker" not in str(error) and (isinstance(error, RuntimeError) or not workers):
             raise
+        said = (str(error) or type(error).__name__).splitlines()[0]
         raise CourseError(
-            f"batches: expected the DataLoader's workers to go on, got one that died ({str(error).splitlines()[0]}). "
+            f"batches: expected the DataLoader's workers to go on, got one that died ({said}). "
             "num_workers=0 shows its error; often memory is out."
         ) from error
 

@@ -57,8 +57,6 @@ class TorchStep:
     ----------
     averaged : torch.optim.swa_utils.AveragedModel or None
         In eval mode, ready to be measured; buffers are those of the model.
-    gradient_norm : float or None
-        Of the last step, before clipping; None without `clip`.
     rows_at_once : int or None
         Set once a batch had to be cut: so many rows fit.
 
@@ -104,12 +102,13 @@ class TorchStep:
         self.clip, self.halve_on_oom = clip, halve_on_oom
         if device is not None:
             model.to(expect_device(device))
-            optimizer.load_state_dict(optimizer.state_dict())  # what it remembers moves along
+            if optimizer.state:
+                optimizer.load_state_dict(optimizer.state_dict())  # what it remembers moves along
         self._like = next(p for p in model.parameters())  # the batch goes where this lives
         bf16 = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         self.mixed_precision = mixed_precision and bf16
         self.averaged = _average_of(model, ema)
-        self.gradient_norm: float | None = None
+        self._norm: torch.Tensor | None = None
         self.rows_at_once: int | None = None
         self._trained = [p for group in optimizer.param_groups for p in group["params"]]
         self._ignored = _ignored_label(loss)
@@ -118,6 +117,11 @@ class TorchStep:
     def device(self) -> torch.device:
         """Where the model is."""
         return self._like.device
+
+    @property
+    def gradient_norm(self) -> float | None:
+        """Norm of all gradients of the last step together, before clipping; None without `clip`."""
+        return None if self._norm is None else float(self._norm)  # asked for only here: a GPU need not be waited for
 
     @property
     def weights(self) -> TorchWeights:
@@ -148,7 +152,7 @@ class TorchStep:
         if not math.isfinite(value):
             return value
         if self.clip is not None:
-            self.gradient_norm = float(torch.nn.utils.clip_grad_norm_(self._trained, self.clip))
+            self._norm = torch.nn.utils.clip_grad_norm_(self._trained, self.clip)
         self.optimizer.step()
         if self.schedule is not None:
             self.schedule.step()
@@ -318,13 +322,12 @@ def _average_of(model: torch.nn.Module, decay: float | None):
 
 def _ignored_label(loss: Any) -> int | None:
     """The label that a classifier's loss leaves out; None where the loss may be for something else than classes."""
-    settings: Any = loss
     while isinstance(loss, functools.partial):
         if "ignore_index" in loss.keywords:
             return loss.keywords["ignore_index"] if loss.func in CLASSIFIER_FUNCTIONS else None
         loss = loss.func
     if loss in CLASSIFIER_FUNCTIONS or isinstance(loss, CLASSIFIERS):
-        return getattr(settings, "ignore_index", -100)
+        return getattr(loss, "ignore_index", -100)
     return None
 
 
