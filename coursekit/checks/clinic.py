@@ -231,12 +231,12 @@ CASES = (
         diagnoses.unshuffled_data,
         difficulty=2,
         hints=[
-            "The loss is almost 0 at times, and jumps again and again: what changes at the jumps?",
+            "The loss comes down and jumps again, over and over: what changes at the jumps?",
             "Look at the labels of some batches in a row: `for _, labels in run.batches(5): print(labels)`.",
             "Count the different classes of a batch with `len(np.unique(labels))`, and take the mean over some batches.",
         ],
         tempting={
-            "rate too large": "The loss jumps, but it comes back to nearly 0 each time. A rate that the loss does not bear "
+            "rate too large": "The loss jumps, but it comes down again each time. A rate that the loss does not bear "
             "would not let it.",
             "label off by one": "Training well and failing on other pictures: shifted labels look like this too. But they do "
             "not make the training loss jump.",
@@ -325,7 +325,7 @@ CASES = (
         tempting={
             "dead ReLU": "In the end most units *are* dead. But they were alive before the first step: what killed them?",
             "missing zero_grad": "Added-up gradients go wrong after some steps. Here the first ones do.",
-            "unshuffled data": "Unshuffled data make the loss jump as well. But it would fall to nearly 0 in between.",
+            "unshuffled data": "Unshuffled data make the loss jump as well. But it would come down in between, again and again.",
             "wrong dim": "The loss begins at log(10), as it should, and only then jumps.",
         },
         variant=_mean_change_of_one_step,
