@@ -92,6 +92,16 @@ def test_the_average_is_torchs_own():
     assert not step.averaged.training and not any(p.requires_grad for p in step.averaged.parameters())
 
 
+def test_a_step_that_goes_on_from_another_leaves_that_one_alone():
+    (model, step), (_, other) = make(), make()
+    x, y = data()
+    step(x, y)
+    other.load_state_dict(step.state_dict())
+    remembered = step.optimizer.state[model[0].weight]["exp_avg"].clone()
+    other(x, 2 - y)
+    assert torch.equal(step.optimizer.state[model[0].weight]["exp_avg"], remembered)
+
+
 def test_clipping_tells_the_norm_that_it_met():
     model, step = make(clip=1e-3)
     x, y = data()
@@ -177,6 +187,7 @@ def test_weights_that_are_no_numbers_are_named(spoil, where):
 
 def test_a_batch_that_holds_no_numbers_is_named_and_spoils_neither_weights_nor_optimiser():
     model, step = make()
+    step.schedule = torch.optim.lr_scheduler.StepLR(step.optimizer, 1, gamma=0.5)
     x, y = data()
     step(x, y)
     before = {name: value.clone() for name, value in model.state_dict().items() if "running" not in name}
@@ -185,6 +196,7 @@ def test_a_batch_that_holds_no_numbers_is_named_and_spoils_neither_weights_nor_o
     assert math.isnan(step(x, y))
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items() if value.ndim)
     assert torch.equal(step.optimizer.state[model[0].weight]["exp_avg"], remembered)
+    assert step.schedule.get_last_lr() == [0.025], "nor the schedule"
     with pytest.raises(CourseError, match=r"the batch itself \(its array number 0\)"):
         fit(step, [(x, y)], progress=False)
 
