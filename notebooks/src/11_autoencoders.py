@@ -681,7 +681,7 @@ predict(
 # %%
 judged = course_rng(60).permutation(10_000)[:3000]
 x_judged, y_judged = x_test[judged], y_test[judged]
-texture = np.abs(np.diff(x_judged.reshape(-1, 14, 14), axis=2)).mean(axis=(1, 2))
+texture = ((x_judged - filters(x_judged, 1.0)[0]) ** 2).mean(axis=1)  # what a blur takes away
 with_texture = []  # how the score of a known picture goes with its texture
 auroc = {
     name: [] for name in ("deep autoencoder", "PCA", "isolation forest", "nearest picture")
@@ -748,7 +748,7 @@ claim("autoencoders-find-anomalies").judge(
 
 # %% [markdown]
 r"""
-The whiskers are the result. For some kinds the error is an excellent alarm; for others it is a coin toss. Why? A shirt is nearly a coat and nearly a T-shirt: nine tenths of what the network has learned applies to it. **"Never seen" is not "badly reconstructed".** An autoencoder generalises, and that is exactly what is wanted everywhere else. And the score mixes in something that has nothing to do with strangeness: a picture with much texture, where neighbouring pixels differ, is harder to reconstruct than a plain one, seen or not. The line under the table says how much the one goes with the other.
+The whiskers are the result. For some kinds the error is an excellent alarm; for others it is a coin toss. Why? A shirt is nearly a coat and nearly a T-shirt: nine tenths of what the network has learned applies to it. **"Never seen" is not "badly reconstructed".** An autoencoder generalises, and that is exactly what is wanted everywhere else. And the score mixes in something that has nothing to do with strangeness: a picture with much texture, of which a blur takes away much, is harder to reconstruct than a plain one, seen or not. The line under the table says how much the one goes with the other.
 
 On average the plain distance to the nearest training picture is ahead, without any training. So measure it before you build anything. What speaks for the network is the price of *one answer*: it does not need to keep the training pictures.
 
