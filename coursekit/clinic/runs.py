@@ -41,8 +41,6 @@ class Run:
     ----------
     letter : str
         Its name in the clinic; "healthy" for the control.
-    rate : float
-        The learning rate of its gradient descent.
     loss : ndarray, shape (steps,)
         The loss that the run noted in every step, in nats.
     accuracy : ndarray, shape (epochs,)
@@ -54,7 +52,7 @@ class Run:
     """
 
     def __init__(self, letter: str, program: programs.Healthy, seed: int):
-        self.letter, self.rate = letter, program.rate
+        self.letter = letter
         self._program, self._seed, self._draws = program, seed, np.random.default_rng(seed)
         self._x, self._y, self.pictures, self.labels = _data(seed)
         with _seeded(seed):
@@ -132,7 +130,7 @@ class Run:
         (1000, 10)
         """
         with torch.no_grad():
-            return self._quiet()(_pictures(pictures)).numpy()
+            return self._quiet(_pictures(pictures)).numpy()
 
     def hidden(self, pictures: np.ndarray) -> np.ndarray:
         """The hidden units after their ReLU: 0 where a unit is silent.
@@ -200,7 +198,7 @@ class Run:
         """
         x, y = _pictures(pictures), _labels(labels, pictures)
         with torch.no_grad():
-            return self._program.loss(self._quiet()(x), y).item()
+            return self._program.loss(self._quiet(x), y).item()
 
     def gradients(self, pictures: np.ndarray, labels: np.ndarray, times: int = 1) -> list[np.ndarray]:
         """The gradient that the optimiser is given, if the same batch comes several times and no weight moves.
@@ -278,11 +276,15 @@ class Run:
         return self._program.loader(self._x, self._y, generator)
 
     def _optimizer(self, model):
-        return torch.optim.SGD(model.parameters(), lr=self.rate)
+        return torch.optim.SGD(model.parameters(), lr=self._program.rate)
 
-    def _quiet(self):
-        """The network with dropout switched off."""
-        return copy.deepcopy(self._model).eval()
+    def _quiet(self, x: torch.Tensor) -> torch.Tensor:
+        """What the network puts out with dropout switched off."""
+        self._model.eval()
+        try:
+            return self._model(x)
+        finally:
+            self._model.train()
 
 
 def admit(letter: str, seed: int, epochs: int = EPOCHS) -> Run:
