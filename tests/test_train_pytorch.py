@@ -335,6 +335,10 @@ def test_halved_batches_give_the_step_of_the_whole_batch(loss):
     assert step.rows_at_once == 15
     assert model.tried == [60, 30, 15, 15, 15, 15] + [15] * 4, "the second batch is cut at once"
     torch.testing.assert_close(model.layer.weight, whole.layer.weight, rtol=1e-5, atol=1e-6)
+    again, third = hungry(17, loss=loss, halve_on_oom=True)
+    third.load_state_dict(step.state_dict())
+    third(*data())
+    assert again.tried == [15] * 4, "and so does a step that goes on from it"
 
 
 def test_when_not_even_a_row_fits_it_is_told():
