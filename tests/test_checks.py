@@ -34,7 +34,7 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are whole numbers",
     ),
-    "validation.early_stopping": {"a table that is not square": ONE_AXIS},
+    "stopping.early_stopping": {"a table that is not square": ONE_AXIS},
     "schedules.cosine": dict.fromkeys(
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are numbers",
