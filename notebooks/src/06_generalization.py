@@ -256,7 +256,7 @@ reveal(
 
 # %% [markdown]
 r"""
-Look at both curves. The loss on its own pictures falls towards 0. The loss on new ones falls, turns, and *rises*. Yet the accuracies printed under the figure show that the network gets no worse at naming new pictures: it becomes surer and surer of its wrong answers. This is **overfitting**. The difference between what it does on its own pictures and on new ones is the **generalization gap**. (A small gap is not the aim: a network that has learned nothing has the smallest. The aim is to do well on new pictures.)
+Look at both curves. The loss on its own pictures falls towards 0. The loss on new ones falls, turns, and *rises*. Yet the accuracies printed under the figure hardly show any harm: the network names new pictures about as well as before, and becomes surer and surer of its wrong answers. This is **overfitting**. The difference between what it does on its own pictures and on new ones is the **generalization gap**. (A small gap is not the aim: a network that has learned nothing has the smallest. The aim is to do well on new pictures.)
 
 ## 3. A network can learn anything by heart
 
@@ -542,7 +542,7 @@ claim("scaling-first-ruins-the-test").judge(
 
 # %% [markdown]
 r"""
-The leak that every textbook warns of does nothing that can be measured here: a mean and a spread tell hardly anything about a single row, and nothing about its *label*. Keep the rule all the same. It costs nothing, it is right for one example at a time, and the habit saves you from exhibit 1, where the preparation looks at the labels.
+The leak that every textbook warns of inflates nothing here: a mean and a spread tell hardly anything about a single row, and nothing about its *label*. Keep the rule all the same. It costs nothing, it is right for one example at a time, and the habit saves you from exhibit 1, where the preparation looks at the labels.
 
 **Exhibit 3: copies on both sides, made by yourself.** You shift each picture a little to get three more of it (section 6 comes to that), and then split. Now nearly every picture that judges has a sister among those that teach.
 
@@ -1230,7 +1230,7 @@ print(f"with L2 (strength {chosen['L2']:g}): {np.mean(w == 0):.1%} are exactly 0
 
 # %% [markdown]
 r"""
-At the largest strength most of the weights are gone, for a point or two of accuracy. That is what L1 is good for: smaller models, and a hint at what is not needed.
+Most of the weights can go, and the accuracy loses little. That is what L1 is good for: smaller models, and a hint at what is not needed.
 
 ## 8. The same on all pictures
 
@@ -1411,7 +1411,7 @@ claim("more-data-power-law").judge(
 
 # %% [markdown]
 r"""
-Over a factor of 32 the line fits well: that is what the studies on large models report too (Hestness et al., 2017). Carried on, it promises too much. The curve bends, because something stays that no amount of data removes: pictures that are ambiguous, all the more at 14 by 14 pixels, a network of one size, and a training that ends. (Six epochs are not the last word. Give `longer` twenty, and see how much of the distance to the line is left.) A floor in the formula takes some of that up. So use the line to decide whether twice the data is worth its price, and not to promise what a hundred times would bring.
+Over a factor of 32 the line fits well: that is what the studies on large models report too (Hestness et al., 2017). Carried on, it promises too much. The curve bends, because something stays that no amount of data removes: pictures that are ambiguous, all the more at 14 by 14 pixels, a network of one size, and a training that ends. (Six epochs are not the last word. Give `longer` twenty, and see how much of the distance to the line is left.) A floor in the formula bends the line too, but six sizes hardly tell by how much. So use the line to decide whether twice the data is worth its price, and not to promise what a hundred times would bring.
 
 Now compare with section 7: what would twice the labels have brought, by the line, and what did the best remedy? The 2,000 pictures that we kept for *choosing* would have served better as training data. That is a real dilemma, and with few labels cross-validation is the way out of it.
 """
