@@ -742,7 +742,7 @@ claim("no-feature-engineering").judge(
 
 # %% [markdown]
 r"""
-Two things are true at once. The network with convolutions *does* learn its own features: it starts from bare pixels and leaves the forest and logistic regression behind. And the features that people designed are worth more here, to a support vector machine and to a plain network alike (look at the second line: the same kind of network, with and without HOG). Knowledge that you put in need not be learned from examples, and with 2,500 examples that counts.
+Two things are true at once. The network with convolutions *does* learn its own features: it starts from bare pixels and leaves the forest behind, and is a little ahead of logistic regression. And the features that people designed are worth more here, to a support vector machine and to a plain network alike (look at the second line: the same kind of network, with and without HOG). Knowledge that you put in need not be learned from examples, and with 2,500 examples that counts.
 
 So "deep learning needs no feature engineering" means: it can do *without*, if there is enough data to learn them from. What is enough? Section 7.
 
@@ -755,7 +755,7 @@ A method wants numbers. The oldest way to make them is to count how often each k
 
 
 # %% tags=["exercise"]
-@exercise("contest.word_counts")
+@exercise("bag.word_counts")
 def word_counts(texts, known):
     """How often each known word occurs in each text.
 
@@ -971,17 +971,14 @@ same_pixels = {
     for rival in ("forest, pixels", "logistic regr., pixels", "support v., pixels")
 }
 claim("deep-beats-classical").judge(
-    clear_wins == 0
-    and all(
-        same_pixels[rival][0][1] > 0 for rival in ("forest, pixels", "logistic regr., pixels")
-    ),
+    any(high < 0 for _, _, high in overall.values()) and same_pixels["forest, pixels"][0][1] > 0,
     evidence="; ".join(f"{n} {100 * d:+.1f} points" for n, (d, _, _) in overall.items())
     + f" (best network minus best classical); on the same pixels: {'; '.join(said for _, said in same_pixels.values())}",
 )
 
 # %% [markdown]
 r"""
-Read this with the size of the data in mind: some thousands of examples each. On the same bare pixels the network with convolutions leaves logistic regression and the forest behind. It does not leave behind support vectors that got good features. On the full 60,000 pictures the order changes: in the published results for this data set (Xiao, Rasul and Vollgraf, 2017, and the list that its authors keep) the best entries are networks with convolutions, by several points. Notebook 09 gets there.
+Read this with the size of the data in mind: some thousands of examples each. On the same bare pixels the network with convolutions leaves the forest behind. Over logistic regression its lead is a point or two, sometimes less than 3,000 test pictures can show (with another seed the interval may reach 0). Support vectors on bare pixels are as good as it is, and with good features they are better. On the full 60,000 pictures the order changes: in the published results for this data set (Xiao, Rasul and Vollgraf, 2017, and the list that its authors keep) the best entries are networks with convolutions, by several points. Notebook 09 gets there.
 
 Now the price. These numbers are from *your* computer, just now.
 """
@@ -1020,7 +1017,7 @@ Between two measured sizes we take the curves to be straight on logarithmic axes
 
 
 # %% tags=["exercise"]
-@exercise("contest.crossing_point")
+@exercise("curves.crossing_point")
 def crossing_point(sizes, error_a, error_b):
     """How many training examples does B need to catch up with A?
 
