@@ -341,3 +341,23 @@ def test_a_deep_mixed_computation_equals_torch():
     assert ours.item() == pytest.approx(theirs.item(), abs=1e-10)
     for a, b in zip(mine, other, strict=True):
         np.testing.assert_allclose(a.grad, b.grad.numpy(), atol=1e-10)
+
+
+def test_every_leaf_gets_a_gradient_of_its_own():
+    a, b, upstream = Tensor([1.0, 2.0], True), Tensor([3.0, 4.0], True), np.ones(2, np.float32)
+    (a + b).backward(upstream)  # both rules hand on what they were given
+    a.grad *= 7
+    np.testing.assert_array_equal(b.grad, [1, 1])
+    np.testing.assert_array_equal(upstream, [1, 1])
+
+
+def test_adding_up_changes_no_array_that_a_rule_returned():
+    weights = np.array([5.0, 6.0], np.float32)
+
+    def dot(x):
+        return made(np.float32((x.data * weights).sum()), (x, lambda G: weights), op="dot")
+
+    x = Tensor([1.0, 1.0], True)
+    (dot(x) + dot(x) + dot(x)).backward()
+    np.testing.assert_array_equal(x.grad, [15, 18])
+    np.testing.assert_array_equal(weights, [5, 6])

@@ -35,7 +35,7 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are whole numbers",
     ),
-    "validation.early_stopping": {"a table that is not square": ONE_AXIS},
+    "stopping.early_stopping": {"a table that is not square": ONE_AXIS},
     "schedules.cosine": dict.fromkeys(
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are numbers",
@@ -44,11 +44,11 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are a shape and a generator",
     ),
-    "contest.word_counts": dict.fromkeys(
+    "bag.word_counts": dict.fromkeys(
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are texts",
     ),
-    "contest.crossing_point": {"a table that is not square": ONE_AXIS, "only zeros": "an error of 0 has no logarithm"},
+    "curves.crossing_point": {"a table that is not square": ONE_AXIS, "only zeros": "an error of 0 has no logarithm"},
     "windows.output_size": dict.fromkeys(
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are whole numbers",

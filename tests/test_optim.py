@@ -1,6 +1,5 @@
 """The optimisers walk the very path that torch.optim walks; what cannot be trained is refused."""
 
-
 import numpy as np
 import pytest
 import torch

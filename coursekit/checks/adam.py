@@ -62,6 +62,18 @@ def _averaging(name, first, second):
     return answer
 
 
+def _divided_by_one_beta(name, which):
+    """Adam with both means corrected by the same beta."""
+
+    def answer(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
+        _means(g, m, s, betas)
+        factor = 1 - betas[which] ** t
+        _move(w, m / factor, s / factor, lr, eps, decay)
+
+    answer.__name__ = name
+    return answer
+
+
 def _none(beta, t):
     return 1.0
 
@@ -126,6 +138,40 @@ def _adam_unrooted(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0
 def _gradient_for_mean(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
     _means(g, m, s, betas)
     _move(w, g, s / (1 - betas[1] ** t), lr, eps, decay)
+
+
+def _stepping(name, step):
+    """Adam with right means and another step, step(m, s, t, betas, eps)."""
+
+    def answer(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
+        _means(g, m, s, betas)
+        w *= 1 - lr * decay
+        with np.errstate(all="ignore"):
+            w -= lr * step(m / _true(betas[0], t), s / _true(betas[1], t), t, betas, eps)
+
+    answer.__name__ = name
+    return answer
+
+
+def _eps_behind(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
+    _means(g, m, s, betas)
+    w *= 1 - lr * decay
+    with np.errstate(all="ignore"):
+        w -= lr * (m / _true(betas[0], t)) / np.sqrt(s / _true(betas[1], t)) + eps
+
+
+def _adam_without_rate(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
+    w *= 1 - lr * decay
+    update_rules.adam_update(w, g, m, s, t, 1.0, betas, eps)
+
+
+def _betas_typed(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
+    update_rules.adam_update(w, g, m, s, t, lr, (0.9, 0.999), eps, decay)
+
+
+def _only_a_share_left(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
+    w *= lr * decay
+    update_rules.adam_update(w, g, m, s, t, lr, betas, eps)
 
 
 def _adam_by_the_formula(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
@@ -196,12 +242,46 @@ adam = register(
             _decay_without_rate: "The decay is multiplied by the learning rate: w *= 1 - lr * decay.",
             _adam_unrooted: "The root is missing: divide by the *root* of the corrected s.",
             _gradient_for_mean: "You moved along g. Adam moves along m, the running mean of the gradients, corrected.",
+            _stepping(
+                "uphill", lambda m, s, t, betas, eps: -m / (np.sqrt(s) + eps)
+            ): "You went *uphill*: subtract the step from w.",
+            _eps_behind: "eps was added to the whole quotient. Put parentheses around the lower part: m_hat / (np.sqrt(s_hat) + eps).",
+            _stepping("eps_left_out", lambda m, s, t, betas, eps: m / np.sqrt(s)): "eps is missing: divide by "
+            "(np.sqrt(s_hat) + eps), else a gradient of zero gives 0 / 0.",
+            _stepping(
+                "corrected_after_the_root",
+                lambda m, s, t, betas, eps: m / (np.sqrt(s * _true(betas[1], t)) / _true(betas[1], t) + eps),
+            ): "You took the root of s first and corrected it afterwards. First s_hat = s / (1 - beta2**t), then its root.",
+            _divided_by_one_beta(
+                "beta1_for_both", 0
+            ): "You corrected s with beta1. Each mean has its own: 1 - beta1**t below m, 1 - beta2**t below s.",
+            _divided_by_one_beta(
+                "beta2_for_both", 1
+            ): "You corrected m with beta2. Each mean has its own: 1 - beta1**t below m, 1 - beta2**t below s.",
+            _averaging(
+                "sum_in_s", _mean, lambda s, g, b, m: b * s + g * g
+            ): "The factor 1 - beta2 is missing at g**2: s is a mean, not a sum.",
+            _averaging(
+                "sums_in_both", lambda m, g, b: b * m + g, lambda s, g, b, m: b * s + g * g
+            ): "The factors 1 - beta1 and 1 - beta2 are missing: both m and s are means, not sums.",
+            _averaging(
+                "means_grow", lambda m, g, b: m + _mean(m, g, b), lambda s, g, b, m: s + _square_mean(s, g, b, m)
+            ): "`m += beta1 * m + ...` keeps all of the old m and adds to it. First `m *= beta1`, then add the new part; likewise s.",
+            _adam_without_rate: "The learning rate is missing in front of the step: lr * m_hat / (np.sqrt(s_hat) + eps).",
+            _betas_typed: "You typed 0.9 and 0.999. Use the argument: `beta1, beta2 = betas`.",
+            _only_a_share_left: "`w *= lr * decay` leaves only that share of w. It should *lose* that share: w *= 1 - lr * decay.",
             _decay_last: "The decay comes first: shrink w, then take the step. You shrank the step as well.",
             _decay_by_a_constant: "You took the same number off every weight. A weight loses a *share* of itself: w *= 1 - lr * decay.",
             leaving(update_rules.adam_update, 0, 2, 3): NOTHING_CHANGED,
             leaving(
                 update_rules.adam_update, 0
             ): f"m and s are right, w did not move. `w = w ...` {REBOUND} Write `w *= ...`, `w -= ...`.",
+            leaving(
+                update_rules.adam_update, 2
+            ): f"s and w are right in the first step, m is still zero. `m = ...` {REBOUND} Write `m *= beta1`, then `m += ...`.",
+            leaving(
+                update_rules.adam_update, 3
+            ): f"m and w are right in the first step, s is still zero. `s = ...` {REBOUND} Write `s *= beta2`, then `s += ...`.",
             leaving(
                 update_rules.adam_update, 2, 3
             ): f"`m = ...` {REBOUND} The same goes for s. Change both in place: `m *= beta1`, then `m += ...`.",

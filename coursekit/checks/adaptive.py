@@ -91,6 +91,26 @@ def _rate_left_out(w, g, s, lr, eps=1e-10):
     update_rules.adagrad_update(w, g, s, 1.0, eps)
 
 
+def _summing(name, take_in, step):
+    """Adagrad with another sum, take_in(s, g, eps), or another step, step(g, s, eps)."""
+
+    def answer(w, g, s, lr, eps=1e-10):
+        with np.errstate(all="ignore"):
+            s[...] = take_in(s, g, eps)
+            w -= lr * step(g, s, eps)
+
+    answer.__name__ = name
+    return answer
+
+
+def _square_added(s, g, eps):
+    return s + g * g
+
+
+def _over_the_root(g, s, eps):
+    return g / (np.sqrt(s) + eps)
+
+
 def _adagrad_by_powers(w, g, s, lr, eps=1e-10):
     np.add(s, np.square(g), out=s)
     np.subtract(w, lr * np.divide(g, s**0.5 + eps), out=w)
@@ -130,6 +150,27 @@ adagrad = register(
             _eps_left_out: "eps is missing: divide by (np.sqrt(s) + eps), else a gradient of zero gives 0 / 0.",
             _root_kept: "You wrote the root back into s. s goes on as the sum of squares; take its root only for this step.",
             _rate_left_out: "The learning rate is missing: w moves by lr times the quotient.",
+            _summing(
+                "g_left_out", _square_added, lambda g, s, eps: 1 / (np.sqrt(s) + eps)
+            ): "The gradient is missing on top: the step is lr * g / (np.sqrt(s) + eps). Without g it has no direction.",
+            _summing(
+                "g_squared_on_top", _square_added, lambda g, s, eps: g * g / (np.sqrt(s) + eps)
+            ): "You squared the gradient on top as well, which loses its sign. Only s takes in squares.",
+            _summing(
+                "half_and_half", lambda s, g, eps: (s + g * g) / 2, _over_the_root
+            ): "You averaged old and new. Adagrad's s is a plain sum that forgets nothing: `s += g**2`.",
+            _summing(
+                "old_sum_twice", lambda s, g, eps: s + s + g * g, _over_the_root
+            ): "`s += s + ...` counts the old sum twice. `+=` keeps it already: `s += g**2`.",
+            _summing(
+                "doubled", lambda s, g, eps: s + g * 2, _over_the_root
+            ): "`g * 2` doubles. A square is `g**2`, or `g * g`.",
+            _summing(
+                "eps_in_the_sum", lambda s, g, eps: s + g * g + eps, lambda g, s, eps: g / np.sqrt(s)
+            ): "You put eps into s, where it adds up from step to step. It belongs below g only: (np.sqrt(s) + eps).",
+            _summing(
+                "eps_typed", _square_added, lambda g, s, eps: _over_the_root(g, s, 1e-10)
+            ): "You typed 1e-10. Use the argument `eps`: 1e-10 is only what it is when nobody says otherwise.",
             _adagrad_multiplies: "You multiplied by the root of s. Divide by it: large gradients, smaller steps.",
         },
         variants=(_adagrad_by_powers,),
@@ -218,6 +259,26 @@ def _alpha_typed(w, g, s, lr, alpha=0.99, eps=1e-8):
     update_rules.rmsprop_update(w, g, s, lr, 0.99, eps)
 
 
+def _averaging(name, take_in, step):
+    """RMSProp with another mean, take_in(s, g, alpha), or another step, step(g, s, eps)."""
+
+    def answer(w, g, s, lr, alpha=0.99, eps=1e-8):
+        with np.errstate(all="ignore"):
+            s[...] = take_in(s, g, alpha)
+            w -= lr * step(g, s, eps)
+
+    answer.__name__ = name
+    return answer
+
+
+def _square_mean(s, g, alpha):
+    return alpha * s + (1 - alpha) * g * g
+
+
+def _rmsprop_without_rate(w, g, s, lr, alpha=0.99, eps=1e-8):
+    update_rules.rmsprop_update(w, g, s, 1.0, alpha, eps)
+
+
 def _rmsprop_towards(w, g, s, lr, alpha=0.99, eps=1e-8):
     s += (1 - alpha) * (g**2 - s)
     w -= lr * (g / (s**0.5 + eps))
@@ -259,6 +320,31 @@ rmsprop = register(
             _one_mean_for_all: "You took one mean over all weights. s is a mean over the *steps*, one for each weight: leave mean() out.",
             _rmsprop_eps_behind: "eps was added to the whole quotient. Put parentheses around the lower part: g / (np.sqrt(s) + eps).",
             _alpha_typed: "You typed 0.99. Use the argument `alpha`: 0.99 is only what it is when nobody says otherwise.",
+            _averaging(
+                "g_left_out", _square_mean, lambda g, s, eps: 1 / (np.sqrt(s) + eps)
+            ): "The gradient is missing on top: the step is lr * g / (np.sqrt(s) + eps). Without g it has no direction.",
+            _averaging(
+                "eps_left_out", _square_mean, lambda g, s, eps: g / np.sqrt(s)
+            ): "eps is missing: divide by (np.sqrt(s) + eps), else a gradient of zero gives 0 / 0.",
+            _averaging(
+                "multiplied", _square_mean, lambda g, s, eps: g * (np.sqrt(s) + eps)
+            ): "You multiplied by the root of s. Divide by it: large gradients, smaller steps.",
+            _averaging(
+                "root_kept", lambda s, g, alpha: np.sqrt(_square_mean(s, g, alpha)), lambda g, s, eps: g / (s + eps)
+            ): "You wrote the root back into s. s goes on as the mean of squares; take its root only for this step.",
+            _averaging(
+                "fades_at_once", lambda s, g, alpha: alpha * (s + (1 - alpha) * g * g), _over_the_root
+            ): "The new square faded as well. First `s *= alpha`, then add (1 - alpha) * g**2.",
+            _averaging(
+                "alpha_twice", lambda s, g, alpha: alpha * s + alpha * g * g, _over_the_root
+            ): "Both shares are alpha. The new square gets the rest, 1 - alpha, so that the shares add up to 1.",
+            _averaging(
+                "old_mean_lost", lambda s, g, alpha: (1 - alpha) * g * g, _over_the_root
+            ): "s holds only the newest square. Add the old mean, alpha * s.",
+            _averaging(
+                "parentheses", lambda s, g, alpha: alpha * s + 1 - alpha * g * g, _over_the_root
+            ): "Parentheses: `1 - alpha * g**2` is not (1 - alpha) * g**2.",
+            _rmsprop_without_rate: "The learning rate is missing: w moves by lr times the quotient.",
             _rmsprop_late: "You moved first and updated s afterwards: the first step divides by eps alone. First s, then w.",
         },
         variants=(_rmsprop_towards,),

@@ -85,6 +85,69 @@ def _percentile_units(values, draws, level=0.95):
     return float(low), float(high)
 
 
+def _mean_forgotten(values, draws, level=0.95):
+    low, high = np.quantile(values[draws], [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _quantiles_of_means(values, draws, shares):
+    low, high = np.quantile(values[draws].mean(axis=1), shares)
+    return float(low), float(high)
+
+
+def _one_end_only(values, draws, level=0.95):
+    return _quantiles_of_means(values, draws, [1 - level, 1])
+
+
+def _from_the_bottom(values, draws, level=0.95):
+    return _quantiles_of_means(values, draws, [0, level])
+
+
+def _half_the_level(values, draws, level=0.95):
+    return _quantiles_of_means(values, draws, [1 - level / 2, level / 2])
+
+
+def _counted_off(values, draws, level=0.95):
+    means, s = np.sort(values[draws].mean(axis=1)), len(draws)
+    return float(means[int(s * (1 - level) / 2)]), float(means[int(s * (1 + level) / 2) - 1])
+
+
+def _binomial(values, draws, level=0.95):
+    p = values.mean()
+    away = 1.96 * np.sqrt(np.abs(p * (1 - p)) / len(values))
+    return float(p - away), float(p + away)
+
+
+def _error_of_the_mean_of_means(values, draws, level=0.95):
+    away = 1.96 * values[draws].mean(axis=1).std() / np.sqrt(len(draws))
+    return float(values.mean() - away), float(values.mean() + away)
+
+
+def _row_numbers_averaged(values, draws, level=0.95):
+    low, high = np.quantile(draws.mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _medians(values, draws, level=0.95):
+    low, high = np.quantile(np.median(values[draws], axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _in_per_cent(values, draws, level=0.95):
+    low, high = comparison.bootstrap_interval(values, draws, level)
+    return 100 * low, 100 * high
+
+
+def _distances(values, draws, level=0.95):
+    low, high = comparison.bootstrap_interval(values, draws, level)
+    return float(low - values.mean()), float(high - values.mean())
+
+
+def _divided_by_the_draws(values, draws, level=0.95):
+    low, high = np.quantile(values[draws].sum(axis=1) / len(draws), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def _interval_by_loop(values, draws, level=0.95):
     means = sorted(float(np.mean([values[i] for i in rows])) for rows in draws)
     return np.percentile(means, [50 * (1 - level), 50 * (1 + level)])
@@ -117,6 +180,20 @@ interval = register(
             _level_ignored: "The level is an argument: 0.95 is only what it is if nothing is said.",
             _turned_round: "High comes first here: return low, high.",
             _sums: "These are sums. Divide by N: take the mean of each drawn test set.",
+            _mean_forgotten: "Take the mean of each drawn test set first, `values[draws].mean(axis=1)`; then the quantiles of these means.",
+            _one_end_only: "You leave out everything at the lower end. Half of 1 - level at each end.",
+            _from_the_bottom: "You leave out everything at the upper end. Half of 1 - level at each end.",
+            _half_the_level: "level / 2 is not what is left out. At each end it is (1 - level) / 2.",
+            _counted_off: "Counting off sorted means comes close, but np.quantile also interpolates between two of them. Use it.",
+            _binomial: "This is a formula for shares and bell curves, sqrt(p (1 - p) / N). Take the quantiles of the drawn means: "
+            "they serve for any mean.",
+            _error_of_the_mean_of_means: "You divided by sqrt(S): more draws would make the interval as narrow as you like. "
+            "The drawn means themselves spread as the accuracy does.",
+            _row_numbers_averaged: "You averaged the row numbers. Look up the values first: values[draws].",
+            _medians: "You took the median of each drawn test set. The mean was asked for.",
+            _in_per_cent: "You multiplied by 100. Leave the unit of `values` as it is.",
+            _distances: "These are distances from the mean. Return the two ends themselves.",
+            _divided_by_the_draws: "You divided by S, the number of test sets. Each test set has N examples: mean over axis 1.",
             _percentile_units: "`np.percentile` counts from 0 to 100, `np.quantile` from 0 to 1.",
         },
         variants=(_interval_by_loop,),
@@ -193,6 +270,57 @@ def _paired_level_ignored(right_a, right_b, draws, level=0.95):
     return comparison.paired_bootstrap(right_a, right_b, draws)
 
 
+def _disagreements(right_a, right_b, draws, level=0.95):
+    gained = right_a != right_b
+    return (float(gained.mean()), *comparison.bootstrap_interval(gained, draws, level))
+
+
+def _small_whole_numbers(right_a, right_b, draws, level=0.95):
+    gained = right_a.astype(np.uint8) - right_b.astype(np.uint8)
+    return (float(gained.mean()), *comparison.bootstrap_interval(gained, draws, level))
+
+
+def _per_accuracy_of_b(right_a, right_b, draws, level=0.95):
+    return tuple(
+        part / max(float(right_b.mean()), 1e-9) for part in comparison.paired_bootstrap(right_a, right_b, draws, level)
+    )
+
+
+def _difference_last(right_a, right_b, draws, level=0.95):
+    difference, low, high = comparison.paired_bootstrap(right_a, right_b, draws, level)
+    return low, high, difference
+
+
+def _difference_between(right_a, right_b, draws, level=0.95):
+    difference, low, high = comparison.paired_bootstrap(right_a, right_b, draws, level)
+    return low, difference, high
+
+
+def _where_they_disagree(right_a, right_b, draws, level=0.95):
+    gained = right_a.astype(float) - right_b
+    some = gained[gained != 0]
+    return (float(some.mean()) if len(some) else 0.0, *comparison.bootstrap_interval(gained, draws, level))
+
+
+def _gains_summed(right_a, right_b, draws, level=0.95):
+    difference, low, high = comparison.paired_bootstrap(right_a, right_b, draws, level)
+    return difference * len(right_a), low, high
+
+
+def _size_of_the_difference(right_a, right_b, draws, level=0.95):
+    difference, low, high = comparison.paired_bootstrap(right_a, right_b, draws, level)
+    return abs(difference), low, high
+
+
+def _middle_of_the_interval(right_a, right_b, draws, level=0.95):
+    _, low, high = comparison.paired_bootstrap(right_a, right_b, draws, level)
+    return (low + high) / 2, low, high
+
+
+def _interval_of_a(right_a, right_b, draws, level=0.95):
+    return (float(np.mean(right_a) - np.mean(right_b)), *comparison.bootstrap_interval(right_a, draws, level))
+
+
 def _paired_by_accuracies(right_a, right_b, draws, level=0.95):
     differences = right_a[draws].mean(axis=1) - right_b[draws].mean(axis=1)
     low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
@@ -228,6 +356,16 @@ paired = register(
             _mean_of_draws: "The difference itself is measured on the test set there is, not on the drawn ones. Those are for the interval.",
             _paired_too_narrow: "You leave out 1 - level at *each* end. Half of it at each.",
             _truth_values_subtracted: "NumPy does not subtract truth values. Make numbers of them first: `right_a.astype(float) - right_b`.",
+            _disagreements: "`!=` counts how often the two disagree. Where only B is right, A loses: that is -1.",
+            _small_whole_numbers: "uint8 knows no -1: 0 - 1 gives 255. Make floats: `right_a.astype(float) - right_b`.",
+            _per_accuracy_of_b: "You divided by B's accuracy. The plain difference was asked for.",
+            _difference_last: "The order is: difference, low, high. You return the difference last.",
+            _difference_between: "The order is: difference, low, high. You return the difference in the middle.",
+            _where_they_disagree: "You averaged only over the examples on which they disagree. Those on which both agree count 0, but they count.",
+            _gains_summed: "The difference is a sum here. Divide by N: the mean of the gains.",
+            _size_of_the_difference: "You took the difference without its sign. Below 0 means that B is better.",
+            _middle_of_the_interval: "The difference is measured, not the middle of the interval: accuracy of A minus accuracy of B.",
+            _interval_of_a: "This is the interval of A's accuracy. Take the interval of the difference, example by example.",
             _paired_level_ignored: "Pass the level on to the interval.",
         },
         variants=(_paired_by_accuracies,),

@@ -1,113 +1,15 @@
-"""Exercises of *Deep or classical*: words counted, a fair protocol, and where two learning curves cross."""
+"""Exercises of *Deep or classical*: a fair protocol."""
 
 import numpy as np
 
-from coursekit import comparison, text, tuning
+from coursekit import tuning
 from coursekit.checks.core import Exercise, register
+from coursekit.checks.trial import UnusableAnswerError
 from coursekit.metrics import accuracy
 
-__all__ = ["crossing_point", "tune_and_test", "word_counts"]
+__all__ = ["tune_and_test"]
 
-# -- bag of words ------------------------------------------------------------------------------------------------------
-
-WORDS = ["a", "art", "bad", "boring", "film", "good", "heart", "is", "not", "plot", "the", "very"]
-
-
-def _count_cases(rng):
-    yield ["good good film", "bad film"], ["film", "good", "bad"]
-    yield ["The plot is GOOD, not bad.", "Art? The heart... is art!"], ["art", "good", "not", "the", "heart"]
-    for n in (3, 1):
-        texts = [" ".join(rng.choice(WORDS, size=8)).capitalize() + "." for _ in range(n)]
-        yield texts, [str(word) for word in rng.permutation(WORDS)[:7]]
-    yield ["", "nothing known here"], ["film", "plot"]
-    yield ["it isn't bad, it isn't"], ["isn't", "it", "bad", "isn"]
-
-
-def _counted(texts, known, split=text.words, once=False):
-    rows = [[split(one).count(word) for word in known] for one in texts]
-    found = np.array(rows, dtype=float).reshape(len(texts), len(known))
-    return np.minimum(found, 1) if once else found
-
-
-def _there_or_not(texts, known):
-    return _counted(texts, known, once=True)
-
-
-def _as_letters(texts, known):
-    return np.array([[one.lower().count(word) for word in known] for one in texts], dtype=float)
-
-
-def _case_kept(texts, known):
-    return _counted(texts, known, split=lambda one: text.WORD.findall(one))
-
-
-def _split_at_blanks(texts, known):
-    return _counted(texts, known, split=lambda one: one.lower().split())
-
-
-def _split_only(texts, known):
-    return _counted(texts, known, split=str.split)
-
-
-def _shares(texts, known):
-    lengths = np.array([max(1, len(text.words(one))) for one in texts])
-    return _counted(texts, known) / lengths[:, None]
-
-
-def _words_by_texts(texts, known):
-    return _counted(texts, known).T
-
-
-def _whole_corpus(texts, known):
-    return _counted(texts, known).sum(axis=0)
-
-
-def _alphabetical(texts, known):
-    return _counted(texts, sorted(known))
-
-
-def _texts_with_the_word(texts, known):
-    return np.tile(_counted(texts, known, once=True).sum(axis=0), (len(texts), 1))
-
-
-def _counts_by_column(texts, known):
-    split = [text.words(one) for one in texts]
-    columns = [[float(sum(w == word for w in one)) for one in split] for word in known]
-    return np.column_stack(columns)
-
-
-word_counts = register(
-    Exercise(
-        id="contest.word_counts",
-        notebook="deep_or_classical",
-        reference=text.word_counts,
-        cases=_count_cases,
-        difficulty=2,
-        minutes=8,
-        points=2,
-        hints=[
-            "`words(text)` gives the words of one text as a list, in small letters and without commas.",
-            'A dict from word to column finds the place at once: `{"film": 0, "good": 1, ...}`. Words that are not in it are passed over.',
-            "`column = {word: k for k, word in enumerate(known)}`; for each text in row n, for each word in words(text): "
-            "`if word in column: counts[n, column[word]] += 1`.",
-        ],
-        misconceptions={
-            _there_or_not: "You note only whether a word is there. Count how often.",
-            _as_letters: "`text.count(word)` finds the letters anywhere: 'art' in 'heart', 'is' in 'this'. Split the text into words first.",
-            _case_kept: "Capitals hide words from you: 'The' and 'the' are one word. words(text) makes all letters small.",
-            _split_at_blanks: "Splitting at blanks leaves commas and dots on the words: 'good,' is not 'good'. Use words(text).",
-            _split_only: "`split()` leaves capitals and commas on the words: 'Good,' is not 'good'. Use words(text).",
-            _shares: "You divided by the length of the text. Counts were asked for.",
-            _words_by_texts: "Texts are rows, words are columns: (N, V).",
-            _whole_corpus: "These are the counts of all texts together. Each text has its own row.",
-            _alphabetical: "Your columns are in the order of the alphabet. Keep the order of `known`.",
-            _texts_with_the_word: "This is the number of texts with the word. In row n, count in text n only.",
-        },
-        variants=(_counts_by_column,),
-    )
-)
-
-# -- the protocol ----------------------------------------------------------------------------------------------------------
+NOT_YET_USED = "The third value is a function. Use it: predict(x_test) gives the classes of the test rows."
 
 
 def _centres(x, y, columns):
@@ -218,6 +120,70 @@ def _fitted_on_both_before(fit, settings, train, validation, x_test):
     return chosen, scores, fit(*both, **chosen)(x_test)
 
 
+def _scored_on_both(fit, settings, train, validation, x_test):
+    both = tuple(np.concatenate(columns) for columns in zip(train, validation, strict=True))
+    return _run(fit, settings, train, validation, x_test, score_on=both)
+
+
+def _errors_listed(fit, settings, train, validation, x_test):
+    chosen, scores, predicted = _run(fit, settings, train, validation, x_test)
+    return chosen, [1 - score for score in scores], predicted
+
+
+def _per_cent(fit, settings, train, validation, x_test):
+    chosen, scores, predicted = _run(fit, settings, train, validation, x_test)
+    return chosen, [100 * score for score in scores], predicted
+
+
+def _right_ones_counted(fit, settings, train, validation, x_test):
+    chosen, scores, predicted = _run(fit, settings, train, validation, x_test)
+    return chosen, [score * len(validation[1]) for score in scores], predicted
+
+
+def _scores_sorted(fit, settings, train, validation, x_test):
+    chosen, scores, predicted = _run(fit, settings, train, validation, x_test)
+    return chosen, sorted(scores, reverse=True), predicted
+
+
+def _predicts_the_validation_rows(fit, settings, train, validation, x_test):
+    return _run(fit, settings, train, validation, validation[0])
+
+
+def _last_fit_of_the_loop(fit, settings, train, validation, x_test):
+    chosen, scores, _ = _run(fit, settings, train, validation, x_test)
+    return chosen, scores, fit(*train, **settings[-1])(x_test)
+
+
+def _refitted_with_the_last_trial(fit, settings, train, validation, x_test):
+    chosen, scores, _ = _run(fit, settings, train, validation, x_test)
+    return chosen, scores, _run(fit, settings, train, validation, x_test, best=lambda s: -1)[2]
+
+
+def _refitted_with_the_first_trial(fit, settings, train, validation, x_test):
+    chosen, scores, _ = _run(fit, settings, train, validation, x_test)
+    return chosen, scores, _run(fit, settings, train, validation, x_test, best=lambda s: 0)[2]
+
+
+def _scores_come_first(fit, settings, train, validation, x_test):
+    chosen, scores, predicted = _run(fit, settings, train, validation, x_test)
+    return scores, chosen, predicted
+
+
+def _scores_come_last(fit, settings, train, validation, x_test):
+    chosen, scores, predicted = _run(fit, settings, train, validation, x_test)
+    return chosen, predicted, scores
+
+
+def _rows_added_up(fit, settings, train, validation, x_test):
+    chosen, scores, _ = _run(fit, settings, train, validation, x_test)
+    return chosen, scores, fit(train[0] + validation[0], train[1] + validation[1], **chosen)(x_test)
+
+
+def _a_function_returned(fit, settings, train, validation, x_test):
+    chosen, scores, _ = _run(fit, settings, train, validation, x_test)
+    return chosen, scores, fit
+
+
 def _protocol_by_loop(fit, settings, train, validation, x_test):
     (x, y), (x_val, y_val) = train, validation
     scores, best = [], -1.0
@@ -228,12 +194,25 @@ def _protocol_by_loop(fit, settings, train, validation, x_test):
     return chosen, scores, fit(np.vstack([x, x_val]), np.append(y, y_val), **chosen)(x_test)
 
 
+def _use_protocol(obj, fit, settings, train, validation, x_test):
+    """Scores may be an array as well as a list."""
+    answer = obj(fit, settings, train, validation, x_test)
+    if isinstance(answer, tuple | list):
+        answer = tuple(
+            part.tolist() if k == 1 and isinstance(part, np.ndarray) else part for k, part in enumerate(answer)
+        )
+        if len(answer) == 3 and callable(answer[2]):
+            raise UnusableAnswerError(NOT_YET_USED)
+    return answer
+
+
 tune_and_test = register(
     Exercise(
         id="contest.tune_and_test",
         notebook="deep_or_classical",
         reference=tuning.tune_and_test,
         cases=_protocol_cases,
+        call=_use_protocol,
         alias_ok=True,  # what is chosen is one of the settings that were handed in
         difficulty=3,
         minutes=12,
@@ -256,121 +235,24 @@ tune_and_test = register(
             _number_of_trial: "You return the number of the trial. Return the settings themselves: settings[number].",
             _best_score_only: "You return the best score only. Keep all of them in a list: their spread says how much tuning matters.",
             _roles_swapped: "Training and validation rows are in each other's place: fit on train, score on validation.",
+            _scored_on_both: "You score on training and validation rows together: what is known by heart counts as right. "
+            "Score on the validation rows only.",
+            _errors_listed: "These are error rates: 1 - accuracy. Keep the accuracies.",
+            _per_cent: "Your scores are per cent. Keep them as shares, as accuracy() gives them.",
+            _right_ones_counted: "Your scores are numbers of right answers. Take shares: accuracy(predicted, labels).",
+            _scores_sorted: "You sorted the scores. Keep them in the order of the trials, so that one sees which belongs to which.",
+            _predicts_the_validation_rows: "The last prediction is for the validation rows. At the end the test rows are asked for: x_test.",
+            _last_fit_of_the_loop: "You predict with what the loop fitted last: the last trial, on the training rows only. "
+            "After the loop, fit once more with the chosen settings, on training and validation rows.",
+            _refitted_with_the_last_trial: "The last fit uses the settings of the last trial (a variable left over from the loop?). Use the chosen ones.",
+            _refitted_with_the_first_trial: "The last fit uses the settings of the first trial. Use the chosen ones.",
+            _scores_come_first: "The order is: chosen, scores, predicted. You return the scores first.",
+            _scores_come_last: "The order is: chosen, scores, predicted. You return the scores last.",
+            _rows_added_up: "`+` adds arrays number by number. To put rows below each other: `np.concatenate([a, b])`.",
+            _a_function_returned: NOT_YET_USED,
             _fitted_on_both_before: "You fit on the validation rows before you score on them: that is the mistake which the split is there to "
             "prevent. Join the two only after the choice.",
         },
         variants=(_protocol_by_loop,),
-    )
-)
-
-# -- where the curves cross --------------------------------------------------------------------------------------------------
-
-
-def _crossing_cases(rng):
-    yield np.array([100.0, 1000.0]), np.array([0.2, 0.18]), np.array([0.4, 0.1])
-    sizes = np.array([50.0, 200.0, 1000.0, 3000.0, 20_000.0])
-    a, b = 0.5 * sizes**-0.1, 2.0 * sizes**-0.3  # power laws cross at 1024
-    yield sizes, a, b
-    yield sizes, b, a  # A is behind at first: it is not B that catches up
-    yield sizes, a, 0.9 * a  # B is ahead everywhere
-    yield sizes[:1], a[:1], b[:1]  # one size: no crossing to be seen
-    yield sizes, np.array([0.3, 0.2, 0.2, 0.1, 0.1]), np.array([0.4, 0.1, 0.3, 0.2, 0.05])  # twice
-    noise = 1 + 0.1 * rng.random(5)
-    yield sizes.astype(np.float32), (a * noise).astype(np.float32), (b * noise[::-1]).astype(np.float32)
-
-
-def _crossing(sizes, a, b, *, x=np.log, back=np.exp, y=np.log, which=0, ahead=False, on_grid=None):
-    d, place = y(np.asarray(a, float)) - y(np.asarray(b, float)), x(np.asarray(sizes, float))
-    turns = [k for k in range(len(d) - 1) if d[k] < 0 <= d[k + 1] or (ahead and d[k] > 0 >= d[k + 1])]
-    if not turns:
-        return float("nan")
-    k = turns[which]
-    if on_grid is not None:
-        return float(sizes[k + on_grid])
-    return float(back(place[k] - d[k] / (d[k + 1] - d[k]) * (place[k + 1] - place[k])))
-
-
-def _same(values):
-    return values
-
-
-def _plain_axes(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, x=_same, back=_same, y=_same)
-
-
-def _log_errors_only(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, x=_same, back=_same)
-
-
-def _log_sizes_only(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, y=_same)
-
-
-def _next_size(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, on_grid=1)
-
-
-def _size_before(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, on_grid=0)
-
-
-def _last_crossing(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, which=-1)
-
-
-def _either_way(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, ahead=True)
-
-
-def _logarithm_left(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, back=_same)
-
-
-def _bases_mixed(sizes, error_a, error_b):
-    return _crossing(sizes, error_a, error_b, x=np.log10)
-
-
-def _a_and_b_swapped(sizes, error_a, error_b):
-    return _crossing(sizes, error_b, error_a)
-
-
-def _by_two_lines(sizes, error_a, error_b):
-    behind = error_b > error_a
-    for k, n in enumerate(sizes[1:], start=1):
-        if behind[k - 1] and not behind[k]:
-            ends = np.log10([sizes[k - 1], n])
-            before, after = (np.log10(error_b[i] / error_a[i]) for i in (k - 1, k))
-            return 10 ** np.interp(0, [-before, -after], ends)
-    return np.nan
-
-
-crossing_point = register(
-    Exercise(
-        id="contest.crossing_point",
-        notebook="deep_or_classical",
-        reference=comparison.crossing_point,
-        cases=_crossing_cases,
-        difficulty=3,
-        minutes=12,
-        points=3,
-        hints=[
-            "Look at the gap d = log(error_a) - log(error_b): negative while B is behind. Find the first k where d[k] < 0 and d[k + 1] >= 0.",
-            "Between two sizes the gap is taken to be a straight line over log(size). At which share of the way does it reach 0?",
-            "`share = -d[k] / (d[k + 1] - d[k])`, then `np.exp(np.log(sizes[k]) + share * (np.log(sizes[k + 1]) - np.log(sizes[k])))`; "
-            "without such a k, `return np.nan`.",
-        ],
-        misconceptions={
-            _plain_axes: "You interpolate on plain axes. The curves are drawn, and are nearly straight, on logarithmic ones: log both.",
-            _log_errors_only: "The errors are in logarithms, the sizes are not. Interpolate between log(sizes) too, and take exp at the end.",
-            _log_sizes_only: "The sizes are in logarithms, the errors are not. Take log of both errors before you subtract.",
-            _next_size: "This is the first measured size at which B is ahead. The curves cross before it: interpolate.",
-            _size_before: "This is the last measured size at which B is still behind. The curves cross after it: interpolate.",
-            _last_crossing: "They cross more than once, and you took the last. Take the first.",
-            _either_way: "You also count a crossing where A overtakes B. Asked is where B, behind at first, catches up.",
-            _logarithm_left: "This is the logarithm of the size. Take np.exp of it.",
-            _bases_mixed: "np.log10 and np.exp do not belong together: undo log10 with 10 ** x, and log with exp.",
-            _a_and_b_swapped: "A and B are in each other's place: B is the one that is behind at first.",
-        },
-        variants=(_by_two_lines,),
     )
 )

@@ -92,6 +92,81 @@ def _all_cells_together(magnitude, angle, bins=9):
     return _hat(magnitude, angle, bins).sum(axis=0)
 
 
+def _by_bin(magnitude, angle, bins, share, *, shift=0.5):
+    """Every bin's sum over `share`, a function of the distance in bins around the corner."""
+    away = np.abs((angle * bins / np.pi - shift)[:, :, None] - np.arange(bins))  # (M, P, B)
+    return (magnitude[:, :, None] * share(np.minimum(away, np.abs(bins - away)))).sum(axis=1)
+
+
+def _never_below_zero_forgotten(magnitude, angle, bins=9):
+    return _by_bin(magnitude, angle, bins, lambda d: 1 - d)
+
+
+def _the_distance_itself(magnitude, angle, bins=9):
+    return _by_bin(magnitude, angle, bins, lambda d: np.where(d < 1, d, 0))
+
+
+def _half_to_each(magnitude, angle, bins=9):
+    return _by_bin(magnitude, angle, bins, lambda d: 0.5 * (d < 1))
+
+
+def _counts_without_weights(magnitude, angle, bins=9):
+    return np.array([np.histogram(row, bins=bins, range=(0, np.pi))[0] for row in angle])
+
+
+def _own_range(magnitude, angle, bins=9):
+    return np.array([np.histogram(a, bins=bins, weights=m)[0] for a, m in zip(angle, magnitude, strict=True)])
+
+
+def _magnitude_squared(magnitude, angle, bins=9):
+    return _hat(magnitude, angle, bins, power=2.0)
+
+
+def _in_degrees(magnitude, angle, bins=9):
+    return _hat(magnitude, np.degrees(angle), bins)
+
+
+def _distance_in_radians(magnitude, angle, bins=9):
+    away = np.abs(angle[:, :, None] - (np.arange(bins) + 0.5) * np.pi / bins)
+    away = np.minimum(away, np.pi - away)
+    return (magnitude[:, :, None] * np.maximum(0, 1 - away)).sum(axis=1)
+
+
+def _ends_cut(magnitude, angle, bins=9):
+    position = np.clip(angle * bins / np.pi - 0.5, 0, bins - 1)[:, :, None]
+    return (magnitude[:, :, None] * np.maximum(0, 1 - np.abs(position - np.arange(bins)))).sum(axis=1)
+
+
+def _largest_vote(magnitude, angle, bins=9):
+    away = np.abs((angle * bins / np.pi - 0.5)[:, :, None] - np.arange(bins))
+    return (magnitude[:, :, None] * np.maximum(0, 1 - np.minimum(away, bins - away))).max(axis=1)
+
+
+def _length_one(magnitude, angle, bins=9):
+    found = _hat(magnitude, angle, bins)
+    return found / np.maximum(np.sqrt((found**2).sum(axis=1, keepdims=True)), 1e-9)
+
+
+def _half_added(magnitude, angle, bins=9):
+    return _hat(magnitude, angle, bins, shift=-0.5)
+
+
+def _whole_vote_nearest(magnitude, angle, bins=9):
+    number = np.round(angle * bins / np.pi - 0.5).astype(int) % bins
+    return (magnitude[:, :, None] * (number[:, :, None] == np.arange(bins))).sum(axis=1)
+
+
+def _whole_vote_overwritten(magnitude, angle, bins=9):
+    number = np.minimum((angle * bins / np.pi).astype(int), bins - 1)
+    found = np.zeros((len(magnitude), bins))
+    found[np.arange(len(magnitude))[:, None], number] += magnitude
+    return found
+
+
+def _always_nine(magnitude, angle, bins=9):
+    return _hat(magnitude, angle, 9)
+
+
 def _hats(magnitude, angle, bins=9):
     return _hat(magnitude, angle, bins)
 
@@ -129,6 +204,25 @@ orientation_histogram = register(
             "Use `np.add.at`, `np.bincount`, or a loop over the bins with a sum.",
             _mean_over_pixels: "This is the mean over the pixels of a cell. Votes add up.",
             _sums_to_one: "Each histogram sums to 1 here. Leave the amounts as they are: neighbouring cells are compared in the next step.",
+            _never_below_zero_forgotten: "1 - d is negative for bins further than one away: those get nothing. np.maximum(0, 1 - d).",
+            _the_distance_itself: "You gave each bin the share d, so the *farther* middle gets more. It is 1 - d.",
+            _half_to_each: "You gave both neighbours half. The nearer one gets more: 1 - d each.",
+            _counts_without_weights: "np.histogram counts pixels unless it gets weights, and it gives whole votes. Each pixel shares its "
+            "magnitude between two bins.",
+            _own_range: "np.histogram takes its range from the data of each cell, and gives whole votes. The bins run from 0 to pi for "
+            "every cell, and each pixel shares its magnitude between two.",
+            _magnitude_squared: "You squared the magnitude. Each pixel votes with the magnitude itself.",
+            _in_degrees: "The angles are in radians, from 0 to pi. Do not turn them into degrees, or divide by 180 in place of pi.",
+            _distance_in_radians: "Your distance is in radians. Measure it in bins: divide by pi / bins.",
+            _ends_cut: "Angles beyond the first and the last middle give their whole vote to that bin here. The other half goes round "
+            "the corner: the last bin and the first are neighbours.",
+            _largest_vote: "You keep the largest vote of each cell (max). Votes add up (sum).",
+            _length_one: "You scaled each histogram to length 1. That comes later, block by block: leave the amounts as they are.",
+            _half_added: "The half has the wrong sign: the middle of bin b is at b + 0.5, so the position is angle / pi * bins *minus* 0.5.",
+            _whole_vote_nearest: "Each pixel gives its whole vote to the nearest bin. It shares it between the two nearest: 1 - d each.",
+            _whole_vote_overwritten: "`histogram[rows, bins] += ...` keeps only one vote where several pixels of a cell fall into the same bin; "
+            "and each pixel shares its vote between two bins.",
+            _always_nine: "`bins` is an argument: 9 is only what it is if nothing is said.",
             _all_cells_together: "All cells are in one histogram. Each cell (row) has its own: sum over the pixels, axis 1.",
         },
         variants=(_hats,),

@@ -108,6 +108,25 @@ def _always_nine_tenths(w, g, v, lr, momentum=0.9, nesterov=False):
     update_rules.momentum_update(w, g, v, lr, 0.9, nesterov)
 
 
+def _moving(name, take_in, step):
+    """Momentum with another velocity, take_in(v, g, momentum), or another step, step(g, v, momentum, nesterov, lr)."""
+
+    def answer(w, g, v, lr, momentum=0.9, nesterov=False):
+        v[...] = take_in(v, g, momentum)
+        w -= step(g, v, momentum, nesterov, lr)
+
+    answer.__name__ = name
+    return answer
+
+
+def _right_velocity(v, g, mu):
+    return mu * v + g
+
+
+def _right_step(g, v, mu, nesterov, lr):
+    return lr * (g + mu * v) if nesterov else lr * v
+
+
 def _momentum_with_out(w, g, v, lr, momentum=0.9, nesterov=False):
     np.add(momentum * v, g, out=v)
     step = v if not nesterov else np.add(g, momentum * v)
@@ -150,6 +169,31 @@ momentum = register(
             _lookahead_kept: "You wrote Nesterov's step into v. v takes in each gradient once; the step g + momentum * v gets a name of its own.",
             _velocity_twice: "Nesterov's step is g + momentum * v, with the gradient in front; you wrote v + momentum * v.",
             _always_nine_tenths: "You typed 0.9 for the momentum. Use the argument `momentum`: 0.9 is only what it is when nobody says otherwise.",
+            _moving(
+                "velocity_grows", lambda v, g, mu: v + mu * v + g, _right_step
+            ): "`v += momentum * v + g` keeps all of the "
+            "old v and adds to it, so v grows. First `v *= momentum`, then `v += g`.",
+            _moving(
+                "never_forgets", lambda v, g, mu: v + g, _right_step
+            ): "v adds up all gradients and forgets none. Shrink "
+            "the old velocity first: `v *= momentum`, then `v += g`.",
+            _moving(
+                "momentum_at_g", lambda v, g, mu: v + mu * g, _right_step
+            ): "You multiplied the *new gradient* by momentum. "
+            "It is the old velocity that shrinks: v becomes momentum * v + g.",
+            _moving(
+                "momentum_at_both", lambda v, g, mu: mu * (v + g), _right_step
+            ): "The new gradient shrank as well. Only the "
+            "old velocity is multiplied by momentum: first `v *= momentum`, then `v += g`.",
+            _moving(
+                "rate_left_out", _right_velocity, lambda *args: _right_step(*args[:4], 1)
+            ): "The learning rate is missing: multiply the step by lr when you move w.",
+            _moving(
+                "whole_velocity", _right_velocity, lambda g, v, mu, nesterov, lr: lr * (g + v if nesterov else v)
+            ): "With nesterov you moved along g + v. The velocity in it is multiplied by momentum: g + momentum * v.",
+            _moving(
+                "both_steps", _right_velocity, lambda g, v, mu, nesterov, lr: lr * (v + nesterov * (g + mu * v))
+            ): "With nesterov you took both steps, one after the other. Nesterov's step comes *instead*: if ..., else ...",
             _gradient_left_out: "Nesterov's step is g + momentum * v; you left out the g.",
             _steps_before_it_updates: "You moved first and updated v afterwards, so every step is one gradient late. First v, then w.",
         },

@@ -1,4 +1,4 @@
-"""Exercises of *Generalization*, second half: what holds a network back."""
+"""Exercises of *Generalization*: what holds a network back, a price for its weights and noise in its layers."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from coursekit.checks.core import Exercise, register
 from coursekit.checks.trial import UnusableAnswerError
 from coursekit.scratch import regularization as R
 
-__all__ = ["batch_norm", "dropout", "l2"]
+__all__ = ["dropout", "l2"]
 
 # -- L2 penalty ----------------------------------------------------------------------------------------------------------
 
@@ -21,53 +21,30 @@ def _l2_cases(rng):
     yield rng.normal(size=(5, 7)).astype(np.float32), 0.25
 
 
-def _no_half(weights, strength):
-    return strength * np.sum(weights**2), strength * weights
+def _price(name, penalty=lambda w, s: 0.5 * s * np.sum(w**2), gradient=lambda w, s: s * w):
+    """The L2 penalty with one of its two parts, or both, done differently."""
 
+    def answer(weights, strength):
+        return penalty(weights, strength), gradient(weights, strength)
 
-def _gradient_doubled(weights, strength):
-    return 0.5 * strength * np.sum(weights**2), 2 * strength * weights
-
-
-def _no_half_at_all(weights, strength):
-    return strength * np.sum(weights**2), 2 * strength * weights
-
-
-def _mean_of_squares(weights, strength):
-    return 0.5 * strength * np.mean(weights**2), strength * weights
-
-
-def _both_averaged(weights, strength):
-    return 0.5 * strength * np.mean(weights**2), strength * weights / weights.size
-
-
-def _sizes(weights, strength):
-    return R.l1(weights, strength)
-
-
-def _length(weights, strength):
-    norm = np.sqrt(np.sum(weights**2))
-    return strength * norm, strength * weights / (norm if norm else 1)
-
-
-def _outwards(weights, strength):
-    return 0.5 * strength * np.sum(weights**2), -strength * weights
-
-
-def _without_strength(weights, strength):
-    return 0.5 * np.sum(weights**2), weights.copy()
-
-
-def _strength_squared(weights, strength):
-    return 0.5 * np.sum((strength * weights) ** 2), strength**2 * weights
+    answer.__name__ = name
+    return answer
 
 
 def _gradient_alone(weights, strength):
     return strength * weights
 
 
-def _square_of_the_sum(weights, strength):
-    return 0.5 * strength * np.sum(weights) ** 2, strength * weights
+def _penalty_alone(weights, strength):
+    return 0.5 * strength * np.sum(weights**2)
+
+
+def _swapped(weights, strength):
+    return R.l2(weights, strength)[::-1]
+
+
+def _length(w):
+    return np.sqrt(np.sum(w**2))
 
 
 def _l2_by_dot(weights, strength):
@@ -90,19 +67,101 @@ l2 = register(
             "`return 0.5 * strength * np.sum(weights**2), strength * weights`",
         ],
         misconceptions={
-            _no_half: "The half is missing in the penalty, so penalty and gradient do not belong to each other.",
-            _gradient_doubled: "The gradient is twice too large: the half before the sum cancels the 2 of the derivative.",
-            _no_half_at_all: "This is strength times the sum of squares, and its right gradient: the convention without the "
-            "half. Ours has it, so that the gradient is simply strength times weights.",
-            _mean_of_squares: "The penalty is a mean here. It is a sum over all weights.",
-            _both_averaged: "Both are averaged over the weights. The penalty is a *sum*: a larger network is held back by more.",
-            _sizes: "This is the L1 penalty, of absolute values: it pulls at all weights alike. Here the *squares* are summed.",
-            _length: "You took the root of the sum of squares, the length. The penalty is the sum of squares itself.",
-            _outwards: "The gradient's sign is turned: subtracted, it would make the weights grow.",
-            _without_strength: "The strength is missing.",
-            _strength_squared: "The strength is inside of the square, so it counts twice. Multiply after squaring.",
+            _price(
+                "no_half", lambda w, s: s * np.sum(w**2)
+            ): "The half is missing in the penalty, so penalty and gradient do not belong to each other.",
+            _price(
+                "gradient_doubled", gradient=lambda w, s: 2 * s * w
+            ): "The gradient is twice too large: the half before the sum cancels the 2 of the derivative.",
+            _price(
+                "gradient_halved", gradient=lambda w, s: 0.5 * s * w
+            ): "The gradient is half of what it should be: the "
+            "derivative of w squared is 2 w, and the 2 cancels the half.",
+            _price(
+                "no_half_at_all", lambda w, s: s * np.sum(w**2), lambda w, s: 2 * s * w
+            ): "This is strength times the sum "
+            "of squares, and its right gradient: the convention without the half. Ours has it, so that the gradient is "
+            "simply strength times weights.",
+            _price(
+                "half_squared", lambda w, s: s * np.sum((0.5 * w) ** 2)
+            ): "The half is squared too. Square the weights first, then halve.",
+            _price(
+                "mean_of_squares", lambda w, s: 0.5 * s * np.mean(w**2)
+            ): "The penalty is a mean here. It is a sum over all weights.",
+            _price(
+                "gradient_averaged", gradient=lambda w, s: s * w / w.size
+            ): "The gradient is divided by the number of "
+            "weights. The penalty is a sum, so each weight's slope is simply strength times weight.",
+            _price(
+                "both_averaged", lambda w, s: 0.5 * s * np.mean(w**2), lambda w, s: s * w / w.size
+            ): "Both are averaged over the weights. The penalty is a *sum*: a larger network is held back by more.",
+            _price(
+                "by_rows", lambda w, s: 0.5 * s * np.sum(w**2) / len(w), lambda w, s: s * w / len(w)
+            ): "You divided by the number of rows. These are weights, not examples: sum over all of them.",
+            _price(
+                "not_summed", lambda w, s: 0.5 * s * w**2
+            ): "The penalty is one number: sum the squares, `np.sum(weights**2)`.",
+            _price(
+                "summed_by_column", lambda w, s: 0.5 * s * np.sum(w**2, axis=0)
+            ): "You summed each column for itself. The penalty is one number: `np.sum(weights**2)` sums over all axes.",
+            _price(
+                "matrix_product", lambda w, s: 0.5 * s * w @ w.T
+            ): "`@` is a matrix product. Square each weight and sum: `np.sum(weights**2)`.",
+            _price(
+                "gradient_summed", gradient=lambda w, s: s * np.sum(w)
+            ): "The gradient is summed up. It has the weights' shape: one slope for each weight.",
+            _price(
+                "sizes", lambda w, s: s * np.sum(np.abs(w)), lambda w, s: s * np.sign(w)
+            ): "This is the L1 penalty, of "
+            "absolute values: it pulls at all weights alike. Here the *squares* are summed.",
+            _price(
+                "half_sizes", lambda w, s: 0.5 * s * np.sum(np.abs(w)), lambda w, s: 0.5 * s * np.sign(w)
+            ): "These are absolute values, as in the L1 penalty. Here the *squares* are summed.",
+            _price(
+                "sizes_in_the_penalty", lambda w, s: s * np.sum(np.abs(w))
+            ): "The penalty sums absolute values, as L1 does. Sum the squares.",
+            _price(
+                "half_sizes_in_the_penalty", lambda w, s: 0.5 * s * np.sum(np.abs(w))
+            ): "The penalty sums absolute values, as L1 does. Sum the squares.",
+            _price(
+                "sign_in_the_gradient", gradient=lambda w, s: s * np.sign(w)
+            ): "The gradient is that of L1, the same pull for all. L2 pulls in proportion to the weight.",
+            _price(
+                "length", lambda w, s: s * _length(w), lambda w, s: s * w / (_length(w) or 1)
+            ): "You took the root of the sum of squares, the length. The penalty is the sum of squares itself.",
+            _price(
+                "length_in_the_penalty", lambda w, s: s * _length(w)
+            ): "You took the root of the sum of squares, the length. The penalty is half the sum of squares itself.",
+            _price("half_length_in_the_penalty", lambda w, s: 0.5 * s * _length(w)): "You took the root of the sum of "
+            "squares, the length. The penalty is the sum of squares itself: square what `np.linalg.norm` gives.",
+            _price(
+                "outwards", gradient=lambda w, s: -s * w
+            ): "The gradient's sign is turned: subtracted, it would make the weights grow.",
+            _price(
+                "weights_after_the_step", gradient=lambda w, s: w - s * w
+            ): "The second result holds new weights. Asked is the gradient; the optimiser takes the step.",
+            _price(
+                "gradient_squared", gradient=lambda w, s: s * w**2
+            ): "The gradient still has the square. The derivative of w squared over 2 is w.",
+            _price(
+                "without_strength", lambda w, s: 0.5 * np.sum(w**2), lambda w, s: w.copy()
+            ): "The strength is missing.",
+            _price(
+                "no_strength_in_the_penalty", lambda w, s: 0.5 * np.sum(w**2)
+            ): "The strength is missing in the penalty.",
+            _price(
+                "no_strength_in_the_gradient", gradient=lambda w, s: w.copy()
+            ): "The strength is missing in the gradient.",
+            _price(
+                "strength_squared", lambda w, s: 0.5 * np.sum((s * w) ** 2), lambda w, s: s**2 * w
+            ): "The strength is inside of the square, so it counts twice. Multiply after squaring.",
+            _price(
+                "square_of_the_sum", lambda w, s: 0.5 * s * np.sum(w) ** 2
+            ): "You squared the sum. Square each weight first, then add up: `np.sum(weights**2)`.",
+            _price("whole_half", lambda w, s: 0.0): "The penalty is always 0. `1 // 2` is 0: write `1 / 2` or `0.5`.",
             _gradient_alone: "Return both: the penalty, then its gradient.",
-            _square_of_the_sum: "You squared the sum. Square each weight first, then add up: `np.sum(weights**2)`.",
+            _penalty_alone: "Return both: the penalty, then its gradient.",
+            _swapped: "Both are right, in the other order: first the penalty, then its gradient.",
         },
         variants=(_l2_by_dot,),
     )
@@ -124,10 +183,14 @@ def _dropout_cases(rng):
 def _use_dropout(obj, x, p, seed):
     """What any right answer has in common, whichever numbers it draws."""
     rng = np.random.default_rng(seed)
-    first, second = (_same_shape(obj(x.copy(), p, rng=rng, training=True), x) for _ in range(2))
-    in_use = _same_shape(obj(x.copy(), p, rng=rng, training=False), x)
-    with np.errstate(all="ignore"):
-        factors = np.unique(np.round(np.where(x == 0, 0, first / x), 4))
+    first, second = (_applied(obj, x, p, rng, True) for _ in range(2))
+    again, in_use = _applied(obj, x, p, np.random.default_rng(seed), True), _applied(obj, x, p, rng, False)
+    factors = np.unique(np.round(np.divide(first, x, out=np.zeros(x.shape), where=x != 0), 4))
+    if len(factors) > 3:
+        raise UnusableAnswerError(
+            "While training, x is multiplied by many different numbers. There are only two: 0 for what is dropped, and "
+            "1 / (1 - p) for what stays."
+        )
     dropped, enough = (first == 0) & (x != 0), min(x.shape) >= 30 and p > 0
     slack = 6 * np.sqrt(p * (1 - p) / max(1, np.count_nonzero(x)))
     off = abs(dropped.sum() / max(1, np.count_nonzero(x)) - p) > slack
@@ -138,72 +201,58 @@ def _use_dropout(obj, x, p, seed):
         "columns dropped or kept as a whole": int(np.sum(np.ptp(dropped.astype(int), axis=0) == 0)) if enough else 0,
         "rows dropped or kept as a whole": int(np.sum(np.ptp(dropped.astype(int), axis=1) == 0)) if enough else 0,
         "whether the next batch drops others": not enough or not np.array_equal(first == 0, second == 0),
+        "whether the same generator drops the same": not enough or np.array_equal(first == 0, again == 0),
     }
 
 
-def _same_shape(found, x):
+def _applied(obj, x, p, rng, training):
+    """One call of an answer, whose result must be usable and whose input must stay as it was."""
+    given = x.copy()
+    found = obj(given, p, rng=rng, training=training)
+    if not np.array_equal(given, x):
+        raise UnusableAnswerError("Your code changes its input `x` in place. Make a new array: `x * ...`, or a copy.")
     if found is None:
         raise UnusableAnswerError("Expected an array, got None. Does every path end in `return`?")
     if not isinstance(found, np.ndarray) or found.shape != x.shape:
         kind = f"shape {found.shape}" if isinstance(found, np.ndarray) else f"a {type(found).__name__}"
-        raise UnusableAnswerError(f"Expected an array of x's shape {x.shape}, got {kind}.")
+        advice = " What is dropped becomes 0; it is not taken out." if np.ndim(found) == 1 else ""
+        raise UnusableAnswerError(f"Expected an array of x's shape {x.shape}, got {kind}.{advice}")
     return found
 
 
-def _not_scaled(x, p, rng, training=True):
-    return x * (rng.random(x.shape) >= p) if training else x
+def _drop(name, training=lambda x, p, rng: x * _kept(x, p, rng) / (1 - p), in_use=lambda x, p, rng: x):
+    """Inverted dropout with one of its modes, or both, done differently."""
+
+    def answer(x, p, rng, training=True, modes=(in_use, training)):
+        return modes[bool(training)](x, p, rng)
+
+    answer.__name__ = name
+    return answer
 
 
-def _scaled_in_use(x, p, rng, training=True):
-    return x * (rng.random(x.shape) >= p) if training else x * (1 - p)
+def _kept(x, p, rng):
+    return rng.random(x.shape) >= p
 
 
-def _scaled_by_p(x, p, rng, training=True):
-    return x * (rng.random(x.shape) >= p) / (p or 1) if training else x
+def _gone(x, p, rng):
+    return rng.random(x.shape) < p
 
 
-def _scaled_down(x, p, rng, training=True):
-    return x * (rng.random(x.shape) >= p) * (1 - p) if training else x
+def _unscaled(x, p, rng):
+    return x * _kept(x, p, rng)
 
 
-def _kept_with_p(x, p, rng, training=True):
-    return x * (rng.random(x.shape) < p) / (1 - p) if training else x
-
-
-def _kept_with_p_and_scaled_so(x, p, rng, training=True):
-    return x * (rng.random(x.shape) < p) / (p or 1) if training else x
-
-
-def _always(x, p, rng, training=True):
-    return x * (rng.random(x.shape) >= p) / (1 - p)
+def _by_share_that_stayed(x, p, rng):
+    kept = _kept(x, p, rng)
+    return x * kept / max(kept.mean(), 1e-9)
 
 
 def _turned_round(x, p, rng, training=True):
     return R.dropout_forward(x, p, rng=rng, training=not training)
 
 
-def _whole_columns(x, p, rng, training=True):
-    return x * (rng.random(x.shape[1:]) >= p) / (1 - p) if training else x
-
-
-def _whole_rows(x, p, rng, training=True):
-    return x * (rng.random((len(x), 1)) >= p) / (1 - p) if training else x
-
-
-def _same_mask(x, p, rng, training=True):
-    return R.dropout_forward(x, p, rng=np.random.default_rng(0), training=training)
-
-
-def _never(x, p, rng, training=True):
-    return x.copy()
-
-
-def _both_scaled(x, p, rng, training=True):
-    return x * (rng.random(x.shape) >= p) / (1 - p) if training else x * (1 - p)
-
-
-def _mask_alone(x, p, rng, training=True):
-    return (rng.random(x.shape) >= p) / (1 - p) if training else x
+def _by_another_generator(x, p, rng):
+    return R.dropout_forward(x, p, rng=np.random.default_rng())
 
 
 def _dropout_by_assignment(x, p, rng, training=True):
@@ -235,155 +284,93 @@ dropout = register(
             "`kept = rng.random(x.shape) >= p`, then `x * kept / (1 - p)`: those that stay make up for those that go.",
         ],
         misconceptions={
-            _not_scaled: "What stays is not scaled, so in use every sum is larger than the network was trained for. "
-            "Divide what stays by 1 - p.",
-            _scaled_in_use: "This is dropout as first published: scaled down in use. In the inverted kind, what stays is "
-            "divided by 1 - p while training, and in use nothing happens.",
-            _scaled_by_p: "You divided by p. A share 1 - p stays: divide by that.",
-            _scaled_down: "You multiplied by 1 - p. What stays must make up for what went, so it has to grow: divide by 1 - p.",
-            _kept_with_p: "You keep with probability p. p is the probability to *drop*: keep where the draw is at least p.",
-            _kept_with_p_and_scaled_so: "You took p for the probability to keep. In ours, as in PyTorch, p is the probability to *drop*.",
-            _always: "Numbers are dropped in use too: the same picture would get another answer each time. "
-            "If not training, return x.",
+            _drop(
+                "not_scaled", _unscaled
+            ): "What stays is not scaled, so in use every sum is larger than the network was "
+            "trained for. Divide what stays by 1 - p.",
+            _drop(
+                "scaled_in_use", _unscaled, lambda x, p, rng: x * (1 - p)
+            ): "This is dropout as first published: scaled "
+            "down in use. In the inverted kind, what stays is divided by 1 - p while training, and in use nothing happens.",
+            _drop(
+                "scaled_in_use_by_p", _unscaled, lambda x, p, rng: x * p
+            ): "You scale in use, and by p. In the inverted "
+            "kind, what stays is divided by 1 - p while training, and in use nothing happens.",
+            _drop("divided_in_use", _unscaled, lambda x, p, rng: x / (1 - p)): "The division by 1 - p is in the wrong "
+            "mode: divide while training, and in use return x.",
+            _drop(
+                "divided_in_both", in_use=lambda x, p, rng: x / (1 - p)
+            ): "You divide by 1 - p in use too. Nothing is "
+            "dropped there, so there is nothing to make up for: return x.",
+            _drop(
+                "both_scaled", in_use=lambda x, p, rng: x * (1 - p)
+            ): "Scaled twice: while training you divide by 1 - p, "
+            "which is right, so in use there is nothing left to do.",
+            _drop("scaled_by_p", lambda x, p, rng: x * _kept(x, p, rng) / (p or 1)): "You divided by p. A share 1 - p "
+            "stays: divide by that.",
+            _drop(
+                "scaled_down", lambda x, p, rng: x * _kept(x, p, rng) * (1 - p)
+            ): "You multiplied by 1 - p. What stays must make up for what went, so it has to grow: divide by 1 - p.",
+            _drop(
+                "by_share_that_stayed", _by_share_that_stayed
+            ): "You divided by the share that happened to stay. Divide by the one that stays on average, 1 - p.",
+            _drop(
+                "kept_with_p", lambda x, p, rng: x * _gone(x, p, rng) / (1 - p)
+            ): "You keep with probability p. p is the probability to *drop*: keep where the draw is at least p.",
+            _drop(
+                "kept_with_p_unscaled", lambda x, p, rng: x * _gone(x, p, rng)
+            ): "You keep with probability p, and p is the "
+            "probability to *drop*. And what stays is to be divided by 1 - p.",
+            _drop("kept_with_p_and_scaled_so", lambda x, p, rng: x * _gone(x, p, rng) / (p or 1)): "You took p for the "
+            "probability to keep. In ours, as in PyTorch, p is the probability to *drop*.",
+            _drop(
+                "always", in_use=lambda x, p, rng: x * _kept(x, p, rng) / (1 - p)
+            ): "Numbers are dropped in use too: the "
+            "same picture would get another answer each time. If not training, return x.",
+            _drop(
+                "always_unscaled", _unscaled, _unscaled
+            ): "Numbers are dropped in use too. If not training, return x; and "
+            "while training, divide what stays by 1 - p.",
+            _drop(
+                "zeros_in_use", in_use=lambda x, p, rng: 0 * x
+            ): "In use everything becomes 0. If not training, return x.",
             _turned_round: "The two modes are in each other's place: drop while training, not in use.",
-            _whole_columns: "One draw for each column, shared by the whole batch. Each example gets its own: `rng.random(x.shape)`.",
-            _whole_rows: "You drop whole examples. Draw for each number: `rng.random(x.shape)`.",
-            _same_mask: "You make a generator of your own, so every batch drops the same places. Use the one that is handed in.",
-            _never: "Nothing is ever dropped.",
-            _both_scaled: "Scaled twice: while training you divide by 1 - p, which is right, so in use there is nothing left to do.",
-            _mask_alone: "You return the factors alone. Multiply x by them.",
+            _drop("whole_columns", lambda x, p, rng: x * (rng.random(x.shape[1:]) >= p) / (1 - p)): "One draw for each "
+            "column, shared by the whole batch. Each example gets its own: `rng.random(x.shape)`.",
+            _drop(
+                "whole_columns_unscaled", lambda x, p, rng: x * (rng.random(x.shape[1:]) >= p)
+            ): "One draw for each column, "
+            "shared by the whole batch: draw `rng.random(x.shape)`. And divide what stays by 1 - p.",
+            _drop(
+                "whole_rows", lambda x, p, rng: x * (rng.random((len(x), 1)) >= p) / (1 - p)
+            ): "You drop whole examples. Draw for each number: `rng.random(x.shape)`.",
+            _drop(
+                "one_draw", lambda x, p, rng: x * (rng.random() >= p) / (1 - p)
+            ): "One draw decides for all: the whole batch stays or goes. Draw for each number: `rng.random(x.shape)`.",
+            _drop(
+                "by_value", lambda x, p, rng: np.where(x > p, x, 0) / (1 - p)
+            ): "You drop what is small. Chance decides, not the value: compare `rng.random(x.shape)` with p.",
+            _drop(
+                "coin", lambda x, p, rng: x * rng.integers(0, 2, x.shape) / (1 - p)
+            ): "Half of the numbers are dropped, whatever p is. Compare `rng.random(x.shape)` with p.",
+            _drop(
+                "normal", lambda x, p, rng: x * (rng.normal(size=x.shape) >= p) / (1 - p)
+            ): "A normal number is below p with another probability than p. `rng.random` draws evenly from 0 to 1.",
+            _drop(
+                "what_goes_stays", lambda x, p, rng: np.where(_kept(x, p, rng), x / (1 - p), x)
+            ): "Nothing becomes 0: what should go stays as it is.",
+            _drop(
+                "own_generator", lambda x, p, rng: R.dropout_forward(x, p, rng=np.random.default_rng(0))
+            ): "You make a generator of your own, so every batch drops the same places. Use the one that is handed in.",
+            _drop(
+                "another_generator", _by_another_generator
+            ): "The draws do not come from the generator that is handed in, "
+            "so nobody can repeat them. Use `rng.random`, not `np.random`.",
+            _drop("never", lambda x, p, rng: x.copy()): "Nothing is ever dropped.",
+            _drop(
+                "mask_alone", lambda x, p, rng: _kept(x, p, rng) / (1 - p)
+            ): "You return the factors alone. Multiply x by them.",
         },
         variants=(_dropout_by_assignment, _dropout_by_binomial),
-    )
-)
-
-# -- batch normalisation -------------------------------------------------------------------------------------------------
-
-
-def _batch_norm_cases(rng):
-    def state(d, dtype=float):
-        arrays = rng.normal(size=d), rng.uniform(0.5, 2, d), rng.normal(size=d), rng.normal(size=d)
-        return tuple(a.astype(dtype) for a in arrays)
-
-    ones, zeros = np.ones(2), np.zeros(2)
-    yield np.array([[1.0, 10.0], [3.0, 30.0]]), zeros, ones, ones, zeros, True, 0.1, 1e-5
-    yield np.array([[1.0, 10.0], [3.0, 30.0]]), zeros, ones, ones, zeros, False, 0.1, 1e-5
-    for training in (True, False):
-        yield 3 * rng.normal(size=(6, 4)) + 5, *state(4), training, 0.1, 1e-5
-        yield rng.normal(size=(5, 3)), *state(3), training, 0.3, 0.1  # another momentum, and an eps that shows
-    yield rng.normal(size=(1, 3)), *state(3), False, 0.1, 1e-5  # a batch of one, in use
-    yield np.full((4, 2), 7.0), *state(2), True, 0.1, 1e-5  # a constant feature
-    yield 1e3 * rng.normal(size=(8, 2)), *state(2), True, 0.1, 1e-5
-    yield rng.normal(size=(7, 3)).astype(np.float32), *state(3, np.float32), True, 0.1, 1e-5
-
-
-def _normed(x, mean, var, weight, bias, eps=1e-5):
-    return weight * (x - mean) / np.sqrt(var + eps) + bias
-
-
-def _moved(x, running_mean, running_var, momentum, ddof=1):
-    n = len(x)
-    var = x.var(axis=0) * (n / (n - ddof)) if n > 1 else x.var(axis=0)
-    return (1 - momentum) * running_mean + momentum * x.mean(axis=0), (1 - momentum) * running_var + momentum * var
-
-
-def _variant(**changes):
-    """A batch normalisation with one thing done differently."""
-
-    def wrong(x, running_mean, running_var, weight, bias, training=True, momentum=0.1, eps=1e-5):
-        mean, var = (x.mean(axis=0), x.var(axis=0)) if training else (running_mean, running_var)
-        given = {"x": x, "m": mean, "v": var, "w": weight, "b": bias, "eps": eps, "rm": running_mean, "rv": running_var}
-        y = changes.get("y", lambda g: _normed(g["x"], g["m"], g["v"], g["w"], g["b"], g["eps"]))(given)
-        rate = changes.get("rate", lambda r: r)(momentum)
-        moved = _moved(x, running_mean, running_var, rate, changes.get("ddof", 1))
-        return y, *(moved if changes.get("moves", lambda t: t)(training) else (running_mean, running_var))
-
-    wrong.__name__ = changes["name"]
-    return wrong
-
-
-_no_eps = _variant(name="_no_eps", y=lambda g: _normed(g["x"], g["m"], g["v"], g["w"], g["b"], 0.0))
-_eps_outside = _variant(
-    name="_eps_outside", y=lambda g: g["w"] * (g["x"] - g["m"]) / (np.sqrt(g["v"]) + g["eps"]) + g["b"]
-)
-_by_variance = _variant(name="_by_variance", y=lambda g: g["w"] * (g["x"] - g["m"]) / (g["v"] + g["eps"]) + g["b"])
-_batch_in_use = _variant(
-    name="_batch_in_use",
-    y=lambda g: _normed(g["x"], g["x"].mean(axis=0), g["x"].var(axis=0), g["w"], g["b"], g["eps"]),
-)
-_running_in_training = _variant(
-    name="_running_in_training", y=lambda g: _normed(g["x"], g["rm"], g["rv"], g["w"], g["b"], g["eps"])
-)
-_along_rows = _variant(
-    name="_along_rows",
-    y=lambda g: _normed(
-        g["x"], g["x"].mean(axis=1, keepdims=True), g["x"].var(axis=1, keepdims=True), g["w"], g["b"], g["eps"]
-    ),
-)
-_no_scale_and_shift = _variant(name="_no_scale_and_shift", y=lambda g: _normed(g["x"], g["m"], g["v"], 1, 0, g["eps"]))
-_no_shift = _variant(name="_no_shift", y=lambda g: _normed(g["x"], g["m"], g["v"], g["w"], 0, g["eps"]))
-_momentum_turned = _variant(name="_momentum_turned", rate=lambda r: 1 - r)
-_running_var_with_n = _variant(name="_running_var_with_n", ddof=0)
-_never_moves = _variant(name="_never_moves", moves=lambda training: False)
-_moves_in_use = _variant(name="_moves_in_use", moves=lambda training: True)
-
-
-def _batch_var_less_one(x, running_mean, running_var, weight, bias, training=True, momentum=0.1, eps=1e-5):
-    _, mean, var = R.batch_norm_forward(x, running_mean, running_var, weight, bias, training, momentum, eps)
-    m, v = (x.mean(axis=0), x.var(axis=0, ddof=1)) if training else (running_mean, running_var)
-    return _normed(x, m, v, weight, bias, eps), mean, var
-
-
-def _output_alone(x, running_mean, running_var, weight, bias, training=True, momentum=0.1, eps=1e-5):
-    return R.batch_norm_forward(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
-
-
-def _batch_norm_step_by_step(x, running_mean, running_var, weight, bias, training=True, momentum=0.1, eps=1e-5):
-    if training:
-        mean, var = x.mean(0), np.mean((x - x.mean(0)) ** 2, axis=0)
-        running_mean = running_mean + momentum * (mean - running_mean)
-        running_var = running_var + momentum * (x.var(0, ddof=1) - running_var)
-    else:
-        mean, var = running_mean, running_var
-    scale = weight * (var + eps) ** -0.5
-    return x * scale + (bias - mean * scale), running_mean, running_var
-
-
-batch_norm = register(
-    Exercise(
-        id="regularization.batch_norm",
-        notebook="generalization",
-        reference=R.batch_norm_forward,
-        cases=_batch_norm_cases,
-        alias_ok=True,
-        difficulty=3,
-        minutes=15,
-        points=4,
-        hints=[
-            "First decide which mean and variance: while training those of the batch, along axis 0; in use the running ones.",
-            "Then one line for both modes: `y = weight * (x - m) / np.sqrt(v + eps) + bias`.",
-            "While training, both running numbers move: `running_mean = (1 - momentum) * running_mean + momentum * m`; "
-            "for the variance take `x.var(axis=0, ddof=1)`. Return y, running_mean, running_var.",
-        ],
-        misconceptions={
-            _no_eps: "eps is missing: a constant feature gives 0 / 0. It stands under the root: `np.sqrt(v + eps)`.",
-            _eps_outside: "eps stands outside of the root. It belongs inside: `np.sqrt(v + eps)`.",
-            _by_variance: "You divided by the variance. Divide by its root.",
-            _batch_in_use: "In use you still take mean and variance of the batch. Then the answer for one example depends on "
-            "which others it comes with. Take the running ones.",
-            _running_in_training: "While training you take the running numbers. Then the batch itself is not normalised: take its own.",
-            _along_rows: "You normalised each example over its features: that is *layer* normalisation. Here each feature is "
-            "normalised over the examples, axis=0.",
-            _no_scale_and_shift: "weight and bias are not used: multiply by the one, then add the other.",
-            _no_shift: "The bias is not added.",
-            _momentum_turned: "The roles are turned round: momentum is the weight of the *new* batch, 1 - momentum that of the old value.",
-            _running_var_with_n: "For the running variance the divisor is N - 1 (`ddof=1`): it estimates the variance of all data. "
-            "(Only the normalising itself divides by N.)",
-            _never_moves: "The running numbers never move, so in use they would know nothing of the data.",
-            _moves_in_use: "The running numbers move in use too. So the answers would depend on what was asked before: they move only while training.",
-            _batch_var_less_one: "The batch is normalised with N - 1. Its own variance is taken with N; N - 1 is for the running one.",
-            _output_alone: "Return three things: y, running_mean, running_var.",
-        },
-        variants=(_batch_norm_step_by_step,),
     )
 )

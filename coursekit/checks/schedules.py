@@ -98,6 +98,44 @@ def _parentheses_forgotten(step, total, lr, low=0.0):
     return low + 0.5 * (lr - low) * 1 + math.cos(math.pi * min(step / total, 1))
 
 
+def _waving(name, wave):
+    """Another wave, wave(share), between lr and low."""
+
+    def answer(step, total, lr, low=0.0):
+        return low + (lr - low) * wave(min(step / total, 1))
+
+    answer.__name__ = name
+    return answer
+
+
+def _floor_left_out(step, total, lr, low=0.0):
+    return _waving("right", lambda share: (1 + math.cos(math.pi * share)) / 2)(step, total, lr, low) - low
+
+
+def _sum_for_difference(step, total, lr, low=0.0):
+    return low + (lr + low) * (1 + math.cos(math.pi * min(step / total, 1))) / 2
+
+
+def _ends_swapped(step, total, lr, low=0.0):
+    return low + (low - lr) * (1 + math.cos(math.pi * min(step / total, 1))) / 2
+
+
+def _rate_ignored(step, total, lr, low=0.0):
+    return (1 + math.cos(math.pi * min(step / total, 1))) / 2
+
+
+def _share_upside_down(step, total, lr, low=0.0):
+    return low + (lr - low) * (1 + math.cos(math.pi * total / max(step, 1))) / 2
+
+
+def _max_for_min(step, total, lr, low=0.0):
+    return low + (lr - low) * (1 + math.cos(math.pi * max(step / total, 1))) / 2
+
+
+def _rate_after_the_end(step, total, lr, low=0.0):
+    return _comes_back(step, total, lr, low) if step <= total else lr
+
+
 def _cosine_squared(step, total, lr, low=0.0):
     return float(low + (lr - low) * np.cos(np.pi / 2 * np.clip(step / total, 0, 1)) ** 2)
 
@@ -133,6 +171,19 @@ cosine = register(
             _sine: "This is a sine, which begins in the middle of the wave. A cosine begins at its top.",
             _cut_off_at_low: "You cut the wave off at low, so it arrives there too early. Let it come down to low: only lr - low follows the wave.",
             _parentheses_forgotten: "Parentheses: half of (lr - low) multiplies the whole of (1 + cos).",
+            _waving(
+                "pi_typed", lambda share: (1 + math.cos(3.14 * share)) / 2
+            ): "Almost: 3.14 is only near pi. Use `np.pi` or `math.pi`.",
+            _waving(
+                "share_outside", lambda share: (1 + math.cos(math.pi) * share) / 2
+            ): "`cos(pi) * share` is -share, half of a straight line. The share belongs inside: cos(pi * share).",
+            _floor_left_out: "Only `low +` in front is missing: your wave ends at 0 instead of at low.",
+            _sum_for_difference: "You multiplied the wave by lr + low. It is lr - low high: the part above the floor.",
+            _ends_swapped: "You wrote low - lr, which turns the wave upside down. The part above the floor is lr - low.",
+            _rate_ignored: "This goes from 1 to 0. Multiply by lr - low, and add low.",
+            _share_upside_down: "total / step is upside down. The share is step / total: it grows from 0 to 1.",
+            _max_for_min: "`max` makes the share at least 1. You want at *most* 1: min(step / total, 1).",
+            _rate_after_the_end: "After the end you return lr: the rate jumps up again. It should stay at low.",
             _whole_division: "`//` divides to whole numbers, so the share is 0 up to the end. Use `/`.",
             _degrees: "cos takes radians: half a turn is pi, not 180.",
             _straight_line: "This is a straight line down. Let the share run through half a cosine wave.",

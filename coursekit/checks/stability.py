@@ -5,10 +5,16 @@ import math
 import numpy as np
 
 from coursekit.checks.core import Exercise, register
+from coursekit.checks.trial import UnusableAnswerError
 from coursekit.scratch import clipping, init
 from coursekit.scratch.autograd import Tensor
 
 __all__ = ["clip_grad_norm", "he_init"]
+
+FOREIGN = (
+    "Nothing was drawn with `rng`. Use the generator that is handed in, `rng.normal(size=shape)`: "
+    "only then does the same seed give the same weights."
+)
 
 # -- random weights ----------------------------------------------------------------------------------------------------------
 
@@ -23,7 +29,9 @@ def _he_cases(rng):
 def _use_init(obj, shape, rng):
     before = str(rng.bit_generator.state)
     weights = obj(shape, rng=rng)
-    return {"Were they drawn with rng?": str(rng.bit_generator.state) != before, "the weights": weights}
+    if weights is not None and str(rng.bit_generator.state) == before:
+        raise UnusableAnswerError(FOREIGN)
+    return weights
 
 
 def _draw(shape, rng, deviation):
@@ -78,6 +86,30 @@ def _evenly_drawn(shape, *, rng):
     return rng.uniform(-1, 1, size=shape) * math.sqrt(2 / shape[1])
 
 
+def _variance_squared(shape, *, rng):
+    return _draw(shape, rng, (2 / shape[1]) ** 2)
+
+
+def _one_row(shape, *, rng):
+    return rng.normal(size=shape[1]) * math.sqrt(2 / shape[1])
+
+
+def _shifted(shape, *, rng):
+    return rng.normal(2 / shape[1], size=shape)
+
+
+def _root_added(shape, *, rng):
+    return rng.normal(size=shape) + math.sqrt(2 / shape[1])
+
+
+def _from_zero_to_one(shape, *, rng):
+    return rng.random(size=shape) * math.sqrt(2 / shape[1])
+
+
+def _own_generator(shape, *, rng):
+    return np.random.default_rng(0).normal(size=shape) * math.sqrt(2 / shape[1])
+
+
 def _he_in_one_call(shape, *, rng):
     return rng.normal(0.0, (2 / shape[1]) ** 0.5, shape)
 
@@ -109,6 +141,12 @@ he_init = register(
             _root_of_the_two: "The root covers only the 2. Take it of the whole fraction: sqrt(2 / fan_in).",
             _all_weights_counted: "You divided by the number of all weights. fan_in is what *one* neuron adds up: the second number of shape.",
             _evenly_drawn: "These are drawn evenly between two ends. Draw from the normal distribution: rng.normal(size=shape).",
+            _variance_squared: "You squared the variance. Multiplying by c makes the variance c squared, so c is the *root* of 2 / fan_in.",
+            _one_row: "You drew one row only, for a single neuron. Draw the whole table: rng.normal(size=shape).",
+            _shifted: "The first argument of `rng.normal` is the *mean*. It stays 0; scale what was drawn by sqrt(2 / fan_in).",
+            _root_added: "You added the number, which moves all weights to one side. Multiply by it.",
+            _from_zero_to_one: "`rng.random` draws evenly between 0 and 1: no weight is negative. Use rng.normal(size=shape).",
+            _own_generator: FOREIGN,
             _transposed: "The table is transposed: return the shape that was asked for, (fan_out, fan_in).",
         },
         variants=(_he_in_one_call,),
@@ -241,6 +279,60 @@ def _measured_again(params, max_norm):
     return norm
 
 
+def _scaled(name, factor):
+    """Clipping by another factor, factor(norm, max_norm), for what is too long."""
+
+    def answer(params, max_norm):
+        norm = _length_of(params)
+        for p in params:
+            p.grad = (p.grad * (factor(norm, max_norm) if norm > max_norm else 1)).astype(p.grad.dtype)
+        return norm
+
+    answer.__name__ = name
+    return answer
+
+
+def _only_short_ones(params, max_norm):
+    norm = _length_of(params)
+    with np.errstate(all="ignore"):
+        return _clip(params, max_norm, only_down=False) if norm < max_norm else norm
+
+
+def _filled(params, max_norm):
+    norm = _length_of(params)
+    for p in params:
+        p.grad = np.full_like(p.grad, max_norm) if norm > max_norm else p.grad
+    return norm
+
+
+def _excess_subtracted(params, max_norm):
+    norm = _length_of(params)
+    for p in params:
+        p.grad = p.grad - p.grad.dtype.type(max(norm - max_norm, 0))
+    return norm
+
+
+def _sums_squared(params, max_norm):
+    return _clip(params, max_norm, length=math.sqrt(sum(float(p.grad.sum()) ** 2 for p in params)))
+
+
+def _square_returned(params, max_norm):
+    return _clip(params, max_norm) ** 2
+
+
+def _factor_returned(params, max_norm):
+    norm = _clip(params, max_norm)
+    return max_norm / norm if norm > max_norm else 1
+
+
+def _last_array(params, max_norm):
+    return _clip(params, max_norm, length=_length_of(params[-1:]))
+
+
+def _stacked(params, max_norm):
+    return _clip(params, max_norm, length=float(np.linalg.norm(np.array([p.grad for p in params]))))
+
+
 def _clip_in_place(params, max_norm):
     norm = np.linalg.norm(np.concatenate([p.grad.ravel() for p in params]))
     for p in params:
@@ -284,6 +376,21 @@ clip_grad_norm = register(
             _root_forgotten: "The root is missing: the length is the *root* of the sum of squares.",
             _lengths_added: "You added up the lengths of the arrays. Lengths do not add: add the squares, then take the root.",
             _largest_number: "You took the largest number for the length. The length is the root of the sum of all squares.",
+            _scaled(
+                "multiplied_only", lambda norm, max_norm: max_norm
+            ): "You multiplied by max_norm alone. Divide by the length as well: max_norm / length.",
+            _scaled(
+                "thrown_away", lambda norm, max_norm: 0
+            ): "You set a long gradient to zero, so the step is lost. Shorten it: multiply by max_norm / length.",
+            _only_short_ones: "The comparison is the wrong way round: you changed the gradients that are *shorter* than max_norm.",
+            _filled: "You wrote max_norm into every number. Keep the numbers, and multiply all of them by max_norm / length.",
+            _excess_subtracted: "You subtracted what is too much from every number, which turns the direction. Multiply by max_norm / length.",
+            _sums_squared: "You added first and squared afterwards, so numbers of opposite sign cancel. Square every number, then add.",
+            _square_returned: "The gradients are right, but you returned the sum of squares. Return its root, the length.",
+            _factor_returned: "The gradients are right, but you returned the factor. Return the length that they had before.",
+            _last_array: "Your length is that of the last array: the loop begins anew for each. Add up the squares of all of them.",
+            _stacked: "The gradients have different shapes, so they do not fit into one array. Add up their squares one by one, "
+            "with `sum((p.grad**2).sum() for p in params)`.",
             _mean_of_squares: "You took the *mean* of the squares. The length is the root of their sum.",
         },
         variants=(_clip_in_place,),

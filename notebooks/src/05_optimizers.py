@@ -2,17 +2,17 @@
 r"""
 # Optimisers: how far to step, and in which direction
 
-**The question.** The gradient says which way is down. It does not say how far to go, it sees a noisy patch of the landscape at a time, and there are tens of thousands of directions. What do the well-known methods do about it, and how much do they gain when all of them are treated alike?
+**The question.** The gradient says which way is down. It does not say how far to go, each batch shows it only roughly, and one step size has to serve tens of thousands of weights. What do the well-known methods do about this, and how much do they gain when all of them are treated alike?
 
 **After this notebook you will be able to**
 
-- predict the largest learning rate that a problem bears, and find a good one for a network in a minute;
+- say which learning rates a problem bears, and find a good one for a network with one short run;
 - write momentum, Nesterov's variant, Adagrad, RMSProp, Adam and AdamW, and say which difficulty each of them removes, and which it does not;
 - choose random first weights so that a signal neither dies nor explodes on its way through many layers;
 - use a schedule, a warm-up and clipping, and say what each was worth;
 - compare optimisers fairly: the same number of trials for each, several seeds, the choice made on validation data.
 
-**Builds on** 03 Backpropagation (gradients, SGD) and 04 Autograd (`Tensor`, `backward`). **Time** about 100 minutes, of which your computer needs half a minute.
+**Builds on** 03 Backpropagation (gradients, SGD) and 04 Autograd (`Tensor`, `backward`). **Time** about 90 minutes, half of them for the seven exercises; your computer needs half a minute. A good place for a break is the end of section 5. You need not read the code of the experiments line by line: what each one measures is said above it, what came out is said below.
 """
 
 # %%
@@ -68,7 +68,9 @@ The numbers $c_1, c_2$ are the **curvatures**: how fast the slope changes as you
 
 $$w_i \leftarrow w_i - \eta\, c_i w_i = (1 - \eta c_i)\, w_i$$
 
-So each weight is multiplied by the same number, $1 - \eta c_i$, again and again. Everything about the learning rate on a bowl follows from this line.
+So each weight is multiplied by the same number, $1 - \eta c_i$, again and again.
+
+In code a step is an **update rule**: a function that changes a weight array in place, given its gradient. The simplest is the course's `gradient_update(w, g, lr)`: `w -= lr * g`.
 """
 
 # %%
@@ -128,16 +130,17 @@ reveal(
 
 # %% [markdown]
 r"""
-A weight comes nearer to 0 as long as $|1 - \eta c_i| < 1$, that is $\eta < 2 / c_i$. **The largest curvature sets the limit**: $\eta < 2 / c_{max}$. And the smallest curvature pays for it: along the shallow axis every step takes away only the share $\eta\, c_{min}$ of what is left. In the pictures: a small rate creeps along the valley; a rate near the limit jumps
-from wall to wall across it; a little beyond the limit the jumps grow. The ratio $\kappa = c_{max} / c_{min}$ (kappa) is the **condition number**; the larger it is, the longer the ravine and the slower the walk.
+A weight comes nearer to 0 as long as $|1 - \eta c_i| < 1$, that is $\eta < 2 / c_i$. **The largest curvature sets the limit**, $\eta < 2 / c_{max}$, and the smallest one pays for it: along the shallow axis every step takes away only the share $\eta\, c_{min}$ of what is left. In the pictures, a small rate creeps along the valley; a rate near the limit jumps from wall to wall across it; a little beyond the limit the jumps grow. The ratio $\kappa = c_{max} / c_{min}$ (kappa) is the **condition number**: the larger it is, the longer the ravine and the slower the walk.
 
-A real loss with many weights has curvatures along directions that are not the axes: the eigenvalues of its **Hessian**, the table of all second derivatives. For least squares (a linear model with squared error) the Hessian is $X^T X / N$, and the same for all weights. So on real tables we can compute the limit first, and then find it by trial.
+With many weights, the steep directions need not be the axes. The second derivatives then fill a table, the **Hessian** $H$, with $\partial^2 L / \partial w_i \partial w_j$ in row $i$ and column $j$. In a suitably turned picture such a bowl looks like ours again; the curvatures along its turned axes are the **eigenvalues** of $H$, and NumPy computes them.
+
+For a linear model and half the mean squared error, $H = X^T X / N$ ($X$: the inputs, one row for each of $N$ examples), the same for all weights. So on real tables we can compute the limit first, and then look for it by trial. The model's task: is an example of the first class, or not?
 """
 
 # %%
 predict(
     "optimizers.real-limit",
-    "On four real tables we compute 2 / (largest eigenvalue), then search for the largest rate that works by trying. The two agree ...",
+    "On four real tables we compute 2 / (largest eigenvalue), then find the largest rate that works by trying. The two agree ...",
     ["to about 1 percent", "to about a factor of 2", "not at all: real data are no bowl"],
 )
 
@@ -184,11 +187,11 @@ claim("stable-below-two-over-curvature").judge(
 
 # %% [markdown]
 r"""
-Look at the condition numbers, too: real tables *are* ravines, even after each column was brought to the same scale. (A network's loss is no bowl: its curvature changes from place to place, and during training it tends to rise until the chosen rate is just about the limit (Cohen et al., 2021). So for networks the limit is found by trying.)
+Look at the condition numbers, too: real tables *are* ravines, even with every column brought to the same scale. A network's loss is no bowl: its curvature changes from place to place. There the limit has to be found by trying.
 
 ## 2. A real network: the range test, and noise
 
-From here on: Fashion-MNIST, a network 784-64-10, built from the parts of notebook 04. The loop is the usual one; we leave it in the open, since every experiment of this page goes through it. An **update rule** is a function that changes one weight array, given its gradient; the simplest, `gradient_update(w, g, lr)`, is `w -= lr * g`. `Optimizer(parameters, rule, lr)` applies it to every weight array of a network. Soon you will write better rules.
+From here on: Fashion-MNIST and a network 784-64-10, built from the parts of notebook 04. `Optimizer(parameters, rule, lr)` applies an update rule to every weight array of a network. `learn` is the usual loop; every experiment below goes through it, so this cell is worth reading.
 """
 
 
@@ -241,7 +244,7 @@ def loss_on(model, x=x_val, y=y_val):
 
 # %% [markdown]
 r"""
-**The range test** (Smith, 2017). Instead of training at one rate, raise the rate a little in *every* step, from far too small to far too large, and watch the loss. One short run shows the whole range. The optimiser is plain gradient descent on batches (SGD).
+**The range test** (Smith, 2017). Instead of training at one rate, raise the rate a little in *every* step, from far too small to far too large, and watch the loss. One short run shows the whole range. We use plain gradient descent on batches (SGD).
 """
 
 # %%
@@ -301,9 +304,9 @@ reveal(
 
 # %% [markdown]
 r"""
-The left picture has three parts: at first nothing happens (the rate is too small to matter), then the loss falls, then it flies off. The right picture costs several times as much and says the same. In the range test the best rate lies *before* the explosion, near the place where the loss is lowest; many people take a half to a third of that to be on the safe side.
+The left curve has three parts: flat while the rate is too small to matter, then falling, then flying off. The right picture took six trainings a seed and says much the same: the best constant rate lies near the place where the left curve is lowest. Many people take a half or a third of that, to be on the safe side.
 
-**Noise.** Each batch gives a noisy guess of the gradient. How noisy? We compare gradients of batches with the gradient of 5,000 pictures.
+**Noise.** Each batch gives only a guess of the gradient. How far is it off? We take the gradient of 5,000 pictures for the truth, and measure the length of the difference, relative to the length of the truth.
 """
 
 # %%
@@ -357,7 +360,7 @@ reveal(
 
 # %% [markdown]
 r"""
-A mean of $B$ independent numbers has an error proportional to $1/\sqrt{B}$: four times the work for half the noise. Is it worth it? Let networks with batches of 16, 64 and 256 see the same number of pictures, 6,400; the small batches then take many noisy steps, the large ones few good ones. Each size has the best of three rates.
+A mean of $B$ independent numbers has an error proportional to $1/\sqrt{B}$: four times the work for half the noise. Is it worth it? Let networks with batches of 16, 64 and 256 see equally many pictures, 6,400, each size at the best of three rates.
 """
 
 # %%
@@ -393,21 +396,21 @@ reveal(
 
 # %% [markdown]
 r"""
-For the same number of pictures, a few exact steps are clearly the worst bargain; many noisy ones are better, or at least as good. (Large batches have another merit: a processor handles their rows side by side, so they take less *time* a picture.) Noise has its price in the end: at a constant rate the weights never settle, they keep trembling around the bottom of the valley. Hence schedules (section 6).
+For the same number of pictures, a few exact steps are clearly the worst bargain. (Per *picture* a large batch takes less time, since a processor handles its rows side by side.) But noise has its price: at a constant rate the weights never settle, they tremble around the bottom of the valley. Hence schedules (section 6).
 
 ## 3. Momentum
 
-In a ravine, successive gradients disagree *across* the valley (left wall, right wall, left wall) and agree *along* it. So average them: what disagrees cancels, what agrees adds up. Keep a **velocity** $v$, one number for each weight, that starts at zero:
+In a ravine, successive gradients disagree *across* the valley (left wall, right wall, left wall) and agree *along* it. So add them up, and let old ones fade: what disagrees cancels, what agrees grows. Keep a **velocity** $v$, one number for each weight, that starts at zero:
 
 $$v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta\, v$$
 
 $g$ is the gradient; $\mu$ (mu, the **momentum**, usually 0.9) says how much of the old velocity is kept. With a constant gradient $v$ grows to $g / (1 - \mu)$: for $\mu = 0.9$, ten times $g$.
 
-**Nesterov's variant** takes the step along $g + \mu v$ (with the new $v$): it looks where momentum is about to carry it. That is
+**Nesterov's variant** looks where momentum is about to carry it: it steps along $g + \mu v$, with the new $v$.
 
 $$v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta\,(g + \mu v)$$
 
-All update rules on this page work *in place*, as in notebook 03: they change the arrays that they are given. What a rule remembers from step to step lives in such an array, so `v = ...` inside the function would forget it at once.
+All update rules on this page work *in place*: they change the arrays that they are given. What a rule remembers from step to step lives in such an array, so `v = ...` inside the function would forget it at once.
 """
 
 
@@ -439,7 +442,7 @@ plot.show(plot.ravine(bowl, paths, title="40 steps in the ravine", **box))
 
 # %% [markdown]
 r"""
-Momentum overshoots and comes back in wide curves instead of a zigzag; Nesterov's variant, which looks ahead, is calmer. How much faster is it, when each method may use its best settings? We count steps until the loss has shrunk to a millionth, on bowls of different condition numbers. Each method gets 200 trials: gradient descent 200 rates; momentum and Nesterov 20 rates times ten values of $\mu$.
+Momentum overshoots and comes back in wide curves; Nesterov's variant, which looks ahead, is calmer. How much faster are they, when each method may use its best settings? We count steps until the loss has shrunk to a millionth, on bowls of several condition numbers. Each method gets 200 trials: gradient descent 200 rates; momentum and Nesterov 20 rates times ten values of $\mu$.
 """
 
 # %%
@@ -520,7 +523,7 @@ reveal(
 
 # %% [markdown]
 r"""
-The steps of gradient descent grow in proportion to $\kappa$, those of momentum roughly to $\sqrt{\kappa}$ (Polyak, 1964): the worse the ravine, the larger the gain. It helps with noise as well, since an average of gradients is less noisy than a single one.
+The steps of gradient descent grow in proportion to $\kappa$, those of momentum roughly to $\sqrt{\kappa}$ (Polyak, 1964): the worse the ravine, the larger the gain.
 
 ## 4. A step size of its own for every weight
 
@@ -577,11 +580,11 @@ r"""
 
 $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad s \leftarrow \beta_2 s + (1 - \beta_2)\, g^2$$
 
-Both start at zero, so both are too small at first. With a constant gradient, after $t$ steps $m = (1 - \beta_1^t)\, g$. Dividing by that factor repairs it; this is the **bias correction**:
+($\beta_1$ and $\beta_2$, beta, say how much of each old mean is kept.) Both start at zero, so both are too small at first. With a constant gradient, $m = (1 - \beta_1)\, g$ after the first step and $m = (1 - \beta_1^t)\, g$ after step $t$. Dividing by that factor repairs it; this is the **bias correction**:
 
 $$\hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat s = \frac{s}{1 - \beta_2^t}, \qquad w \leftarrow w - \eta\,\frac{\hat m}{\sqrt{\hat s} + \epsilon}$$
 
-Here $t$ is the number of the step, from 1. $\hat m$ and $\hat s$ serve this step only; what is kept is $m$ and $s$.
+$\hat m$ and $\hat s$ (with a hat) serve this step only; what is kept is $m$ and $s$.
 
 **AdamW** (Loshchilov and Hutter, 2019) adds **weight decay**: before the step all weights shrink by a small share of themselves, $w \leftarrow (1 - \eta \lambda)\, w$, with the decay $\lambda$ (lambda). With $\lambda = 0$ it is Adam. Notebook 06 asks what decay is good for.
 """
@@ -616,7 +619,7 @@ def adam(w, g, m, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
 
 # %% [markdown]
 r"""
-Now look at the length of Adam's steps in a real training, with and without the correction. The network's weights and gradients are real; the uncorrected version walks on its own copy of the network.
+Now the length of Adam's steps in a real training, with and without the correction. (`memory` names the arrays that `Optimizer` keeps for a rule; they start at zero, and `"t"` stands for the number of the step.)
 """
 
 
@@ -673,9 +676,11 @@ reveal(
 
 # %% [markdown]
 r"""
-Both means start too small, but $s$ starts *smaller*: after the first step $m$ is a tenth of the gradient, while the root of $s$ is only a thirtieth of its size ($\sqrt{0.001}$), so their quotient is three times too large. And $m$ has filled up after some ten steps, $s$ only after some thousand. (In Adam itself the first step has the length of the learning rate for *every* weight, whatever its gradient: $\hat m / \sqrt{\hat s} = g / |g|$. Remember this for the warm-up.)
+Both means start too small, but $s$ starts *smaller*: after the first step $m$ is a tenth of the gradient, the root of $s$ only about a thirtieth of its size ($\sqrt{0.001}$), so their quotient is three times too large. And $m$ has filled up after some ten steps, $s$ only after some thousand.
 
-Are your rules the real thing? The exercises compared a few steps; here each rule walks a hundred steps beside the class of the same name in `coursekit.scratch.optim`, which in turn is tested step by step against PyTorch's. (`memory` names the arrays that `Optimizer` keeps for a rule; they start at zero, and `"t"` stands for the number of the step.)
+Remember for the warm-up: the very first step of Adam has the length of the learning rate for *every* weight, whatever its gradient, since $\hat m / \sqrt{\hat s} = g / |g|$.
+
+Are your rules the real thing? Each walks a hundred steps beside the class of the same name in `coursekit.scratch.optim`, which in turn is tested step by step against PyTorch's.
 """
 
 # %%
@@ -698,30 +703,21 @@ pairs = {  # what you wrote, and the course's class; both from the same weights
     ),
 }
 for name, (rule, memory, settings, theirs) in pairs.items():
-    rng = course_rng(4)
+    rng, gap = course_rng(4), 0.0
     start = rng.normal(size=(5, 7))
-    yours, ours = (
-        Tensor(start.copy(), requires_grad=True),
-        Tensor(start.copy(), requires_grad=True),
-    )
-    one, other, gap = (
-        Optimizer([yours], rule, 0.01, memory=memory, **settings),
-        theirs([ours]),
-        0.0,
-    )
+    yours, ours = (Tensor(start.copy(), requires_grad=True) for _ in range(2))
+    one, other = Optimizer([yours], rule, 0.01, memory=memory, **settings), theirs([ours])
     for _ in range(100):
         yours.grad = ours.grad = rng.normal(size=(5, 7))
         one.step()
         other.step()
         gap = max(gap, np.abs(yours.data - ours.data).max())
-    print(
-        f"{name:>9}: largest difference over 100 steps {'below 1e-12' if gap < 1e-12 else gap}"
-    )
+    print(f"{name:>9}: largest difference {'below 1e-12' if gap < 1e-12 else gap}")
     assert gap < 1e-12
 
 # %% [markdown]
 r"""
-**What a step size for each weight can do, and what it cannot.** Along the axes of the ravine it is magic: dividing by the size of the gradient makes the steep axis and the shallow axis look alike. But turn the ravine by 45 degrees, so that the valley runs *across* the axes. Bowl and starting point are the same as before, only turned.
+**What a step size for each weight can do, and what it cannot.** Along the axes of the ravine it does all that one could wish: divided by the size of its gradient, the steep axis looks like the shallow one. Now turn bowl and starting point by 45 degrees, so that the valley runs *across* the axes.
 """
 
 # %%
@@ -780,10 +776,9 @@ reveal(
 
 # %% [markdown]
 r"""
-Gradient descent and momentum do not care how the axes lie: they walk the same path, turned. The others see each weight by itself, and in the turned ravine every weight has the same mixture of steep and shallow. (Adam loses least, because it has momentum too: in the shorter ravine hardly anything. RMSProp is slow even along the axes, because its steps never get shorter: it needs a schedule to settle.) **A step size for each weight helps where the trouble is one of scale between weights**: a layer with large gradients beside one with small ones, rare words beside common ones.
-It does not help where the valley runs across.
+Gradient descent and momentum walk the same path, turned. The others see each weight by itself, and in the turned ravine every weight has the same mixture of steep and shallow. (Adam loses less, because it has momentum too. RMSProp is slow even along the axes: its steps never get shorter, so it needs a schedule to settle.) **A step size for each weight helps where the trouble is one of scale between weights**: a layer with large gradients beside one with small ones, rare words beside common ones. It does not help where the valley runs across.
 
-One more difference, between decay *in the gradient* (an L2 penalty: add $\lambda w$ to $g$) and decay of the *weights* (AdamW). Two weights start at 1; their gradients are pure noise, large for one and small for the other. What is left of them after 1,000 steps?
+One more difference: decay *in the gradient* (an L2 penalty: add $\lambda w$ to $g$) against decay of the *weights* (AdamW). Two weights start at 1; their gradients are pure noise, large for one and small for the other. What is left of them after 1,000 steps?
 """
 
 # %%
@@ -821,14 +816,14 @@ reveal(
 
 # %% [markdown]
 r"""
-In the gradient, the pull $\lambda w$ is divided by $\sqrt{s}$ like everything else: where gradients are large, nothing of it remains. AdamW shrinks all weights by the same share. That is the whole difference between `Adam(weight_decay=...)` and `AdamW(weight_decay=...)`, in our package and in PyTorch.
+In the gradient, the pull $\lambda w$ is divided by $\sqrt{s}$ like everything else: where gradients are large, little of it remains. AdamW shrinks all weights by the same share. That is the whole difference between `Adam(weight_decay=...)` and `AdamW(weight_decay=...)`, in our package and in PyTorch.
 
 ## 5. Where to start
 
-Before the first step there are the first weights. Each neuron adds up `fan_in` numbers, each multiplied by a random weight. If the weights have variance $\sigma^2$, the sum has about `fan_in` $\cdot\, \sigma^2$ times the mean square of its inputs. So after ten layers the signal has been multiplied by the tenth power of that number: it dies, or it explodes, unless the number is 1.
+Before the first step there are the first weights. Each neuron adds up `fan_in` numbers, each multiplied by a random weight. If the weights have mean 0 and variance $\sigma^2$ (sigma squared), the mean square of the sum is about `fan_in` $\cdot\, \sigma^2$ times that of the inputs. So after ten layers it has been multiplied by the tenth power of that number: the signal dies, or it explodes, unless the number is 1.
 
-- For layers without a ReLU, or with tanh near zero: $\sigma^2 = 1 / \text{fan\_in}$. Backwards the same argument asks for $1 / \text{fan\_out}$. **Xavier** (Glorot and Bengio, 2010) takes the compromise $2 / (\text{fan\_in} + \text{fan\_out})$.
-- A ReLU sets half of the numbers to zero and so halves the mean square. **He** (He et al., 2015) makes up for it: $\sigma^2 = 2 / \text{fan\_in}$.
+- For layers without a ReLU, or with tanh near zero: $\sigma^2 = 1 / \text{fan\_in}$. Backwards the same argument asks for $1 / \text{fan\_out}$, with the number of neurons in the layer. **Xavier** (Glorot and Bengio, 2010) takes the compromise $2 / (\text{fan\_in} + \text{fan\_out})$.
+- A ReLU sets about half of the numbers to zero and so halves the mean square. **He** (He et al., 2015) makes up for it: $\sigma^2 = 2 / \text{fan\_in}$.
 """
 
 
@@ -912,7 +907,7 @@ reveal(
 
 # %% [markdown]
 r"""
-On the logarithmic axis every line is nearly straight: the same factor in every layer. Only He's keeps the signal (left, read from layer 1 to 12) *and* the gradient (right, read backwards from layer 12 to 1). Does that decide whether the network learns? Eight hidden layers, 100 steps of momentum, and for each start the best of two rates. "Default" is what `Linear` draws when nobody asks, in our engine as in PyTorch: evenly between $\pm 1/\sqrt{\text{fan\_in}}$, a variance of $1 / (3\,\text{fan\_in})$.
+On the logarithmic axis every line is nearly straight: the same factor in every layer. Only He's keeps the signal (left, read from layer 1 to 12) *and* the gradient (right, read backwards from layer 12 to 1). Does that decide whether the network learns? Eight hidden layers, 100 steps of momentum, for each start the best of two rates. "Default" is what `Linear` draws when nobody asks, in our engine as in PyTorch: evenly between $\pm 1/\sqrt{\text{fan\_in}}$, a variance of $1 / (3\,\text{fan\_in})$.
 """
 
 # %%
@@ -965,13 +960,15 @@ claim("first-weights-decide").judge(
 
 # %% [markdown]
 r"""
-Depth makes the difference: with one hidden layer the default learns well, as sections 2 and 8 show. Eight layers deep it does not get going within 100 steps, although nothing is wrong with the gradient. (Later notebooks make deep networks less touchy by other means: normalisation in 06, residual connections in 09.)
+Depth makes the difference: with one hidden layer the default learns well, as sections 2 and 8 show. (Normalisation in 06 and residual connections in 09 make deep networks less touchy.)
 
 ## 6. Schedules
 
-Large steps to get there, small ones to settle. A **schedule** sets the learning rate for each step. The most used one today is half a **cosine** wave, from $\eta$ down to a floor $\eta_{low}$ at step $T$:
+Large steps to get there, small ones to settle. A **schedule** sets the learning rate for each step. A common one is half a **cosine** wave, from $\eta$ down to a floor $\eta_{low}$ at step $T$:
 
 $$\eta(t) = \eta_{low} + \tfrac12\,(\eta - \eta_{low})\left(1 + \cos\frac{\pi t}{T}\right)$$
+
+Here the steps $t$ count from 0.
 """
 
 
@@ -1057,9 +1054,9 @@ reveal(
 
 # %% [markdown]
 r"""
-A constant rate must be a compromise: large enough to get there, small enough not to tremble. Look at the printed rows: for a constant rate the two peaks come out about alike, while those that come down gain clearly from the larger one. Which of the falling schedules it is matters less.
+A constant rate must be a compromise: large enough to get there, small enough not to tremble. Look at the printed rows. From the *small* peak the falling schedules come out behind: they spend half their steps at rates too small to get there. From the *large* peak they win: coming down is what makes it bearable. So a schedule is worth its gain only together with a larger peak. Which of the falling schedules it is matters less.
 
-**Warm-up.** One-cycle begins *small*. Why? The first weights are random, the first gradients are large and soon change, and Adam's first steps move every single weight by the full learning rate, all at once. A **warm-up** raises the rate evenly over the first steps. People say that it lets a network train at a larger rate. We try: Adam, and momentum for comparison, at rates that double; with and without a warm-up of 20 steps; then cosine in both cases.
+**Warm-up.** One-cycle begins *small*. Why? The first gradients are large and soon change, and Adam's first steps move every single weight by the full learning rate. A **warm-up** raises the rate evenly over the first steps. People say that it lets a network train at a larger rate. We try Adam, and momentum for comparison, at rates that double, with and without a warm-up of 20 steps, and with cosine behind it in both cases.
 """
 
 # %%
@@ -1129,11 +1126,11 @@ claim("warm-up-allows-larger-rates").judge(
 
 # %% [markdown]
 r"""
-With the warm-up Adam's curve stays low up to the largest rate; without it, it soon rises. At the *best* rate of each the gain is much smaller: the main use is that the rate need not be hit so exactly. Momentum shows no such gain, at one large rate it may even lose a little. It has a warm-up of its own: its velocity starts at zero, so its first step is a tenth of what later steps will be.
+With the warm-up Adam's curve stays low up to the largest rate; without it, it soon rises. At the *best* rate of each the gain is much smaller: the main use is that the rate need not be hit so exactly. Momentum shows no such gain. It has a warm-up of its own: its velocity starts at zero, so its first step is a tenth of what it would be after many steps along the same gradient.
 
 ## 7. Clipping
 
-Sometimes a single batch gives a gradient that is far too long: a broken picture, a rare word, a recurrent network that explodes (notebook 10). One such step can throw the weights so far away that the run never recovers. **Clipping by the global norm** puts a ceiling on the length. Take the gradients of *all* parameters as one long vector; if its length exceeds `max_norm`, multiply all of them by the same factor so that it does not:
+Sometimes a single batch gives a gradient that is far too long: a broken picture, a rare word, a recurrent network that explodes (notebook 10). One such step can throw the weights so far away that the run never recovers. **Clipping by the global norm** puts a ceiling on the length. Take the gradients of *all* parameters as one long vector; if its length $\|g\|$ exceeds `max_norm`, multiply all of them by one factor:
 
 $$\|g\| = \sqrt{\textstyle\sum_i g_i^2}, \qquad g \leftarrow g \cdot \frac{\text{max\_norm}}{\|g\|} \quad\text{if } \|g\| > \text{max\_norm}$$
 
@@ -1221,7 +1218,7 @@ reveal(
 
 # %% [markdown]
 r"""
-Clipping does not repair the broken batch; it limits the damage of one step. The ceiling should lie near the usual length: so print the lengths, and watch them. A gradient that is infinite or not a number cannot be clipped: the course's `clip_grad_norm` says so and stops, PyTorch's makes every gradient NaN unless you ask for an error.
+Clipping does not repair the broken batch; it limits the damage of one step. The ceiling should lie near the usual length, so watch the lengths. (A gradient that is infinite or not a number cannot be clipped: the course's `clip_grad_norm` says so and stops; PyTorch's makes every gradient NaN unless you ask for an error.)
 
 ## 8. The race
 
@@ -1278,6 +1275,10 @@ for name, (_, _, lowest_rate, _) in entrants.items():
         f"{rate:.4f}: {loss:.3f}" for rate, loss in zip(ladder, trials[name], strict=True)
     )
     print(f"{name:>9}  {row}  -> {chosen[name]:.4f}")
+at_an_end = [name for name in trials if np.argmin(trials[name]) in (0, 5)]
+print(
+    f"chosen at an end of its ladder, which would be too short then: {', '.join(at_an_end) or 'none'}"
+)
 
 # %%
 curves, test_loss, test_accuracy = {}, {}, {}
@@ -1375,8 +1376,7 @@ claim("adam-converges-faster").judge(
 
 # %% [markdown]
 r"""
-So the answer depends on whom you compare. Untuned, Adam wins by far, and that is worth a lot: its step has the length of the learning rate whatever the scale of the loss, so one rate suits many problems. Tuned, what matters most on this problem is *momentum*, which Adam has built in. Nesterov's momentum needs no step sizes of its own to keep up; and the three without momentum (SGD, Adagrad, RMSProp)
-are, after so few steps, hardly better than logistic regression, or worse. AdamW does what Adam does: over 200 steps its decay takes next to nothing away. And look at the table of trials: no chosen rate lies at an end of its ladder. If one did, the ladder would be too short, and the comparison unfair.
+So the answer depends on whom you compare. *Untuned*, Adam wins by far, and that is worth a lot: its steps are about as long as the learning rate whatever the scale of the loss, so one rate suits many problems. *Tuned*, what matters most on this problem is momentum, which Adam has built in; Nesterov's keeps up with it without step sizes of its own. The three without momentum (SGD, Adagrad, RMSProp) are, after so few steps, hardly better than logistic regression, or worse. AdamW does what Adam does: over 200 steps its decay takes next to nothing away.
 
 Read it with care: one data set, one small network, 200 steps, six trials. With language models (notebook 14) Adam's lead over SGD is large and well documented (Zhang et al., 2020).
 
@@ -1384,7 +1384,7 @@ Read it with care: one data set, one small network, 200 steps, six trials. With 
 
 It is often said that training gets stuck in **local minima**: hollows from which every direction leads up, but which lie high above the deepest valley. But a place without slope need not be a minimum. Look at its curvatures, the eigenvalues of the Hessian: if all are positive it is a minimum; if some are negative it is a **saddle**, a mountain pass, and there is a way down. With many directions it would be a strange coincidence if *all* of them led up.
 
-We can check that on a network so small that its whole Hessian can be computed: iris, 4 inputs, 4 tanh neurons, 3 classes, 35 weights, with a small L2 penalty (so that minima are not infinitely far away). The whole table is one batch, so there is no noise. First we watch gradient descent from very small weights.
+We can check that on a network so small that its whole Hessian can be computed: iris, 4 inputs, 4 tanh neurons, 3 classes, 35 weights, with a small L2 penalty (so that minima are not infinitely far away) and the whole table as one batch. First we watch gradient descent from very small weights.
 """
 
 # %%
@@ -1454,9 +1454,9 @@ reveal(
 
 # %% [markdown]
 r"""
-The loss hardly moves at first, and a person watching it might say "a local minimum". The eigenvalue says otherwise: it is a pass with a steep way down, which the walk finds slowly because it starts almost exactly on top.
+A person watching the flat start of the loss might say "a local minimum". The eigenvalue says otherwise: it is a pass with a steep way down, which the walk finds slowly because it starts almost exactly on top.
 
-Descent only ever shows us where descent goes. To meet *all* kinds of places without slope, we let Newton's method look for points where the gradient is zero, from many starts: it is attracted by minima, passes and summits alike. What we find is sorted by its loss, and for each we count the negative eigenvalues.
+Descent only shows us where descent goes. To meet *all* kinds of places without slope, we let Newton's method look for points where the gradient is zero, from many starts: it is attracted by minima, passes and summits alike. We sort what we find by its loss, and for each count the negative eigenvalues.
 """
 
 # %%
@@ -1520,11 +1520,12 @@ plot.show(
         heights,
         xlabel="negative eigenvalues (of 35)",
         ylabel="loss (nats)",
-        title="Places without slope: the higher, the more ways down",
+        title="Places without slope",
     )
 )
 print(
-    f"{starts_tried} starts, {len(heights)} different places without slope; minima at {', '.join(f'{m:.4f}' for m in minima)} nats"
+    f"{starts_tried} starts, {len(heights)} different places without slope; minima at {', '.join(f'{m:.4f}' for m in minima)} nats; "
+    f"correlation of loss and number of negative eigenvalues {np.corrcoef(heights, negative)[0, 1]:.2f}"
 )
 
 # %%
@@ -1540,18 +1541,17 @@ claim("local-minima-stop-training").judge(
     and len(high) > 0
     and (high > 0).all()
     and record[flattest, 2] < -0.05,
-    evidence=f"{len(heights)} different places without slope found, {len(minima)} of them minima, with losses from {minima.min():.3f} to {minima.max():.3f}; "
-    f"all {len(high)} that lie more than a fifth above the lowest are saddles. Where training stalled, the smallest eigenvalue was {record[flattest, 2]:.2f}",
+    evidence=f"of {len(heights)} different places without slope {len(minima)} had no negative eigenvalue, at most {minima.max():.3f} nats high (the lowest: {heights.min():.3f}); "
+    f"of {len(high)} that lie more than a fifth above the lowest, {(high > 0).sum()} are saddles. Where training stalled, the smallest eigenvalue was {record[flattest, 2]:.2f}",
 )
 
 # %% [markdown]
 r"""
-High places are passes, and the higher they are the more ways lead down; what minima there are lie close together at the bottom. (Dauphin et al., 2014, found the same in larger networks.) Keep the limits in mind: one small network, one table, only the places that Newton's method reached; very small networks *can* have poor minima, and a layer of dead ReLUs is a plain from which nothing leads away. What holds up training in practice is mostly slow walking: passes, ravines,
-noise, and rates that are badly chosen. So "a good optimiser escapes local minima" answers a question that hardly arises.
+High places are passes, and on the whole, the higher they are the more ways lead down; what minima there are lie close together at the bottom. (Dauphin et al., 2014, found the same in larger networks.) Keep the limits in mind: one small network, one table, only the places that Newton's method reached; and a layer of dead ReLUs is a plain from which nothing leads away. What held training up on this page was slow walking: passes, ravines, noise, and badly chosen rates.
 
 ## When it breaks
 
-Six mistakes that people make, trained for 100 steps. Beside the loss we print two numbers that tell more than it does: the length of the gradient, and the **update ratio**: how much a step changes the first layer's weights, relative to their size. In healthy runs it is usually between one part in a thousand and a few parts in a hundred.
+Six mistakes that people make, trained for 100 steps. Beside the loss we print three numbers that tell more than it does: the length of the gradient; the **update ratio**, by how much a step changes the first layer's weights, relative to their size (in healthy runs usually between one part in a thousand and a few parts in a hundred); and the share of hidden neurons that are **dead**: 0 for every picture.
 
 - *zero_grad forgotten*: gradients add up for ever;
 - *rate too large*, and *rate too small*;
@@ -1570,7 +1570,7 @@ predict(
 
 # %%
 def mishap(kind, seed, steps=100):
-    """A short training with one mistake put in: loss at the end, length of the gradient, update ratio."""
+    """A short training with one mistake put in: loss at the end, length of the gradient, update ratio, share of dead neurons."""
     model = network(seed)
     rate = {"rate too large": 3.0, "rate too small": 1e-5}.get(kind, 0.05)
     handed_over = (
@@ -1596,8 +1596,10 @@ def mishap(kind, seed, steps=100):
     ]
     with np.errstate(all="ignore"):
         ratio = np.median(moves) if moves else np.nan
-    reached = losses[np.isfinite(losses)]
-    return reached[-20:].mean() if len(reached) == steps else np.nan, notes[-1][1], ratio
+        hidden = model[1](model[0](Tensor(pixels[np.arange(1000)])))
+    dead = (hidden.data == 0).all(axis=0).mean()
+    end = losses[-20:].mean() if np.isfinite(losses[-1]) else np.nan
+    return end, notes[-1][1], ratio, dead
 
 
 kinds = [
@@ -1609,12 +1611,12 @@ kinds = [
     "first layer left out",
     "pixels not scaled",
 ]
-print(f"{'':>20}  loss at the end   gradient   update ratio")
+print(f"{'':>20}  loss at the end   gradient   update ratio   dead")
 final = {}
 for kind in kinds:
-    final[kind], length, ratio = mishap(kind, course_seeds(1)[0])
+    final[kind], length, ratio, dead = mishap(kind, course_seeds(1)[0])
     told = f"{final[kind]:15.2f}" if np.isfinite(final[kind]) else f"{'not a number':>15}"
-    print(f"{kind:>20}  {told}   {length:8.2g}   {ratio:12.1e}")
+    print(f"{kind:>20}  {told}   {length:8.2g}   {ratio:12.1e}   {dead:4.0%}")
 fooled = [kind for kind in kinds[1:] if final[kind] < 2]
 reveal(
     "optimizers.mistakes",
@@ -1624,8 +1626,7 @@ reveal(
 
 # %% [markdown]
 r"""
-How to tell them apart. *Rate too small*: the gradient is healthy, the update ratio tiny. *Network replaced*: there is a gradient, and the ratio is exactly 0, because the optimiser holds weights that nobody uses any more; so make the optimiser when the network is complete. *First layer left out* is the sly one: the last layer learns alone and the loss falls, and only the ratio of 0 gives it away. (In both cases the gradient is huge for another reason: `optimizer.zero_grad()` clears only the weights that it knows, so the others add up.)
-*zero_grad forgotten*: each step follows the sum of all gradients since the beginning, a momentum that never forgets, so it swings wider and wider. *Rate too large* and *pixels not scaled*: one enormous step, after which most ReLUs are dead; what is left is a loss near log 10 and hardly any gradient.
+How to tell them apart. *Rate too small*: the gradient is healthy, the update ratio tiny. *Network replaced*: there is a gradient, and the ratio is exactly 0, because the optimiser holds weights that nobody uses any more; so make the optimiser when the network is complete. *First layer left out* is the sly one: the last layer learns alone and the loss falls, and only the ratio of 0 gives it away. (In both cases the gradient is huge because `optimizer.zero_grad()` clears only the weights that it knows; the others add up.) *zero_grad forgotten*: each step follows the sum of all gradients since the beginning, a momentum that never forgets; it swings wider and wider, until most neurons are dead. *Rate too large* and *pixels not scaled*: the first steps are enormous and do the same at once; what remains is a loss near log 10 and a small gradient.
 
 ## Explain it back
 
@@ -1740,7 +1741,7 @@ How to tell them apart. *Rate too small*: the gradient is healthy, the update ra
 ## Go further
 
 **A project.** Write **Lion** (Chen et al., 2023), an optimiser that was found by a computer search: $u = \beta_1 m + (1 - \beta_1) g$, then $w \leftarrow w - \eta\,(\text{sign}(u) + \lambda w)$, then $m \leftarrow \beta_2 m + (1 - \beta_2) g$, with betas 0.9 and 0.99. It plugs into `Optimizer(params, lion, lr, memory=("m",))`. Before you enter it in the race, decide on its six rates; then ask whether its rank survives a second tuning seed, a network with two hidden layers, and
-1,000 steps. Second question: compute the largest eigenvalue of a network's Hessian during full-batch gradient descent (power iteration on differences of gradients) and see whether it climbs to 2 divided by the rate.
+1,000 steps. Second question: compute the largest eigenvalue of a network's Hessian during full-batch gradient descent (power iteration on differences of gradients) and see whether it climbs to 2 divided by the rate, as Cohen et al. (2021) report.
 
 **Sources.**
 B. Polyak (1964), *Some methods of speeding up the convergence of iteration methods*; Y. Nesterov (1983), *A method of solving a convex programming problem with convergence rate O(1/k²)*.

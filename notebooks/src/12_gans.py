@@ -492,6 +492,10 @@ def play_heaps(cure="", rounds=1000, lr=1e-3, strength=1.0):
     arrows = [torch.randn(GAMES, w.shape[1], generator=rng) for w in expert.weights]  # each u
     found = []
 
+    def score(points):
+        """The expert's scores of points that stand in one long row, game after game."""
+        return expert(points.view(GAMES, -1, 2)).flatten()
+
     def largest():
         """The largest singular value of each weight of the expert, in each game: a list of (S, 1, 1)."""
         if cure != "spectral norm":
@@ -513,8 +517,7 @@ def play_heaps(cure="", rounds=1000, lr=1e-3, strength=1.0):
             expert(real, by).flatten(), expert(fake.detach(), by).flatten()
         )
         if cure == "gradient penalty":
-            judge = lambda x: expert(x.view(GAMES, -1, 2)).flatten()  # noqa: E731
-            loss = loss + strength / 2 * gradient_penalty(judge, real.flatten(0, 1))
+            loss = loss + strength / 2 * gradient_penalty(score, real.flatten(0, 1))
         loss.backward()
         expert_step.step()
         forger_step.zero_grad()
