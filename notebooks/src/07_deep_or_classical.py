@@ -971,7 +971,8 @@ same_pixels = {
     for rival in ("forest, pixels", "logistic regr., pixels", "support v., pixels")
 }
 claim("deep-beats-classical").judge(
-    any(high < 0 for _, _, high in overall.values()) and same_pixels["forest, pixels"][0][1] > 0,
+    any(high < 0 for _, _, high in overall.values())
+    and same_pixels["forest, pixels"][0][1] > 0,
     evidence="; ".join(f"{n} {100 * d:+.1f} points" for n, (d, _, _) in overall.items())
     + f" (best network minus best classical); on the same pixels: {'; '.join(said for _, said in same_pixels.values())}",
 )
