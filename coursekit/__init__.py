@@ -16,6 +16,8 @@ A map, in the order in which the rooms may import each other:
 ``comparison``              is one better than the other, or was it luck?
 ``oracle``                  an independent judge: the same computation by PyTorch
 ``train``                   the one training loop, with its history
+``models``                  the networks of Part B, in PyTorch, each with its paper
+``clinic``                  training runs that went wrong, to be diagnosed
 ``plot``                    every figure of the course, with its alternative text
 ``device``                  which accelerator is here? what have recorded runs measured?
 ``accelerator``             the experiments that such runs are made of
