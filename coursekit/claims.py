@@ -81,7 +81,7 @@ class Claim:
         if not isinstance(evidence, str) or not any(c.isdigit() for c in evidence):
             raise CourseError(f"evidence: expected the measured numbers, got {evidence!r}. Put them into an f-string.")
         verdict = Verdict(self, bool(condition), evidence)
-        if strict() and not condition:
+        if strict("claims") and not condition:
             raise ClaimError(
                 f"claim {self.id}: expected evidence that it is {self.expected}, got: {evidence}. "
                 "Correct the experiment, or the verdict in claims.toml."

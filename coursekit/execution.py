@@ -73,7 +73,7 @@ def kernel_environment(strict: bool, seed: int | None = None) -> dict[str, str]:
     return environment
 
 
-def execute(notebook: "NotebookNode", strict: bool, seed: int | None = None, timeout: float = 120) -> Failure | None:
+def execute(notebook: "NotebookNode", strict: bool, seed: int | None = None, timeout: float = 600) -> Failure | None:
     """Run every cell of a notebook, in place, in a folder of its own that is no course.
 
     Parameters

@@ -1,7 +1,8 @@
 """A run of the course has two settings: is it strict, and from which seed does its randomness start?
 
 ``COURSEKIT_STRICT=1`` turns an exercise that is not passed, or a claim that the evidence does not bear out, into an
-error: this is how the worked edition is proved. ``COURSEKIT_SEED=k`` shifts every seed of the course: a verdict that
+error: this is how the worked edition is proved. ``COURSEKIT_STRICT=claims`` does so for claims alone, since in a
+learner's notebook exercises may be open. ``COURSEKIT_SEED=k`` shifts every seed of the course: a verdict that
 holds for one seed only is no verdict.
 """
 
@@ -16,18 +17,22 @@ __all__ = ["course_rng", "course_seed", "course_seeds", "strict"]
 SEED_STRIDE = 1000  # seeds of one run never meet those of the next
 
 
-def strict() -> bool:
-    """Whether this run must prove itself (``COURSEKIT_STRICT=1``).
+def strict(about: str = "exercises") -> bool:
+    """Whether this run must prove its exercises (``COURSEKIT_STRICT=1``) or its claims (that, or ``claims``).
+
+    Parameters
+    ----------
+    about : {"exercises", "claims"}
 
     Raises
     ------
     SettingError
-        If ``COURSEKIT_STRICT`` is set to something else than 1 or 0.
+        If ``COURSEKIT_STRICT`` is set to something else than 1, claims or 0.
     """
     text = os.environ.get("COURSEKIT_STRICT", "") or "0"
-    if text not in ("0", "1"):
-        raise SettingError(f"COURSEKIT_STRICT: expected 1 or 0, got {text!r}. Unset it, or set it to 1.")
-    return text == "1"
+    if text not in ("0", "1", "claims"):
+        raise SettingError(f"COURSEKIT_STRICT: expected 1, claims or 0, got {text!r}. Unset it, or set it to 1.")
+    return text in ("1", about)
 
 
 def course_seed(seed: int = 0) -> int:

@@ -35,6 +35,9 @@ def test_evidence_to_the_contrary_is_said_and_raises_in_strict_mode(monkeypatch)
     monkeypatch.setenv("COURSEKIT_STRICT", "1")
     with pytest.raises(ClaimError, match="claim c: expected evidence that it is depends, got: 0 of 4"):
         entry.judge(False, evidence="0 of 4")
+    monkeypatch.setenv("COURSEKIT_STRICT", "claims")
+    with pytest.raises(ClaimError, match="claim c: expected evidence"):
+        entry.judge(False, evidence="0 of 4")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from coursekit.errors import SettingError
 from coursekit.settings import SEED_STRIDE, course_rng, course_seed, course_seeds, strict
 
 
-@pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("0", False), ("1", True)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, False), ("", False), ("0", False), ("1", True), ("claims", False)]
+)
 def test_strict_is_on_with_one(monkeypatch, value, expected):
     if value is not None:
         monkeypatch.setenv("COURSEKIT_STRICT", value)
@@ -17,8 +19,14 @@ def test_strict_is_on_with_one(monkeypatch, value, expected):
 @pytest.mark.parametrize("value", ["false", "yes", "2"])
 def test_a_strictness_that_means_nothing_is_told(monkeypatch, value):
     monkeypatch.setenv("COURSEKIT_STRICT", value)
-    with pytest.raises(SettingError, match=f"COURSEKIT_STRICT: expected 1 or 0, got '{value}'"):
+    with pytest.raises(SettingError, match=f"COURSEKIT_STRICT: expected 1, claims or 0, got '{value}'"):
         strict()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("0", False), ("1", True), ("claims", True)])
+def test_claims_may_be_strict_while_exercises_are_open(monkeypatch, value, expected):
+    monkeypatch.setenv("COURSEKIT_STRICT", value)
+    assert strict("claims") is expected
 
 
 @pytest.mark.parametrize("value", [None, "", "0"])

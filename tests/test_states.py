@@ -14,7 +14,8 @@ pytestmark = pytest.mark.usefixtures("offline")  # no learner's notebook needs a
 ROOT = Path(__file__).resolve().parents[1]
 BOTH = ("untouched", "one wrong")
 RUNS = [(name, state) for name in ("00", "01", "02") for state in BOTH] + [("03", state) for state in sources.STATES]
-RUNS += [(name, "one wrong") for name in ("04", "05", "06", "07", "08", "09", "11", "12")]  # nbval runs the untouched ones
+LATER = ("04", "05", "06", "07", "08", "09", "11", "12")  # nbval runs them whole; here they end behind the wrong answer
+RUNS += [(name, "one wrong") for name in LATER]
 
 # The first line of a panel's text, for example `✗ forward.softmax: not yet (difficulty 2 of 5, ...)`.
 PANEL = re.compile(rf"^({'|'.join(map(re.escape, SIGNS.values()))}) (\S+): ({'|'.join(SIGNS)})\b", re.MULTILINE)
@@ -56,6 +57,9 @@ def panels(notebook) -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize(("name", "state"), RUNS, ids=lambda value: value.replace(" ", "-"))
 def test_a_learner_notebook_runs_through(name, state):
     notebook = sources.variant(name, state, WRONG.get(name, "return None"), root=ROOT)
+    if name in LATER:
+        end = next(k for k, cell in enumerate(notebook.cells) if "exercise" in cell.metadata.get("tags", ()))
+        del notebook.cells[end + 1 :]
     failure = execute(notebook, strict=False)
     assert failure is None, failure
     found = panels(notebook)
