@@ -21,15 +21,25 @@ def _cases(rng):
     yield (rng.normal(size=(30, 6)) * np.arange(6, 0, -1) + 1).astype(np.float32), 2
 
 
+def _several(found, count, wanted):
+    """The answer, if it is as many NumPy arrays as wanted."""
+    if found is None:
+        raise UnusableAnswerError(f"Expected {wanted}, got None. Does every path end in `return`?")
+    parts = found if isinstance(found, tuple | list) else [found]
+    kinds = ", ".join(f"{type(part).__name__} {np.shape(part) or ''}".strip() for part in parts)
+    if len(parts) != count or parts is not found:
+        raise UnusableAnswerError(f"Expected {wanted}, got {len(parts)}: {kinds}.")
+    if odd := [type(part).__name__ for part in parts if not isinstance(part, np.ndarray | np.generic | int | float)]:
+        raise UnusableAnswerError(f"Expected {wanted}, got a {odd[0]} among them. Return NumPy arrays.")
+    return found
+
+
 # -- principal axes --------------------------------------------------------------------------------------------------
 
 
 def _use_axes(obj, x, k):
     """What any right answer has in common, whichever sign its axes have."""
-    found = obj(x, k)
-    if not isinstance(found, tuple | list) or len(found) != 2:
-        kind = f"{len(found)} values" if isinstance(found, tuple | list) else f"one {type(found).__name__}"
-        raise UnusableAnswerError(f"Expected two arrays, `return mean, axes`, got {kind}.")
+    found = _several(obj(x, k), 2, "two arrays, `return mean, axes`")
     mean, axes = (np.asarray(part) for part in found)
     if axes.shape != (k, x.shape[1]):
         raise UnusableAnswerError(
@@ -109,6 +119,68 @@ def _axes_first(x, k):
     return pca.principal_axes(x, k)[::-1]
 
 
+def _eigenvectors(x):
+    centred = x - x.mean(axis=0)
+    return np.linalg.eigh(centred.T @ centred)[1]  # columns, eigenvalues rising
+
+
+def _first_eigenvectors(x, k):
+    return x.mean(axis=0), _eigenvectors(x)[:, :k].T
+
+
+def _rows_of_eigenvectors(x, k):
+    return x.mean(axis=0), _eigenvectors(x)[::-1][:k]
+
+
+def _rows_of_u(x, k):
+    mean = x.mean(axis=0)
+    return mean, _svd(x - mean)[0][:k]
+
+
+def _singular_values(x, k):
+    mean = x.mean(axis=0)
+    return mean, _svd(x - mean)[1][:k]
+
+
+def _codes(x, k):
+    mean, axes = pca.principal_axes(x, k)
+    return mean, (x - mean) @ axes.T
+
+
+def _rows_of_covariance(x, k):
+    mean = x.mean(axis=0)
+    return mean, ((x - mean).T @ (x - mean) / len(x))[:k]
+
+
+def _single_columns(x, k):
+    return x.mean(axis=0), np.eye(x.shape[1])[np.argsort(-x.var(axis=0))[:k]]
+
+
+def _rows_of_length_one(x, k):
+    mean = x.mean(axis=0)
+    length = np.linalg.norm(x - mean, axis=1, keepdims=True)
+    return mean, _svd((x - mean) / np.where(length > 0, length, 1))[2][:k]
+
+
+def _centred_rows(x, k):
+    mean, axes = pca.principal_axes(x, k)
+    return x - mean, axes
+
+
+def _mean_keeps_its_axis(x, k):
+    mean, axes = pca.principal_axes(x, k)
+    return mean[None], axes
+
+
+def _one_number_for_mean(x, k):
+    return x.mean(), pca.principal_axes(x, k)[1]
+
+
+def _median(x, k):
+    median = np.median(x, axis=0)
+    return median, _svd(x - median)[2][:k]
+
+
 def _by_eigenvectors(x, k):
     mean = x.mean(axis=0)
     centred = (x - mean).astype(float)
@@ -148,6 +220,20 @@ principal_axes = register(
             _one_mean: "You took one mean for the whole table. Each column has its own: axis=0.",
             _all_axes: "All axes are returned. Keep the first k.",
             _axes_alone: "Return both: the mean, then the axes.",
+            _first_eigenvectors: "`np.linalg.eigh` returns its eigenvectors by *rising* eigenvalue: the first columns are the "
+            "directions that vary least. Take the last k, turned round.",
+            _rows_of_eigenvectors: "`np.linalg.eigh` returns the eigenvectors as *columns*. You took rows of that matrix.",
+            _rows_of_u: "These are rows of the first matrix, U. The axes are the rows of the third.",
+            _singular_values: "These are the singular values: how much each axis carries. The axes are the rows of the third matrix.",
+            _codes: "These are the codes, where each row lies along the axes. Return the axes themselves.",
+            _rows_of_covariance: "These are rows of the covariance matrix. Its *eigenvectors* are the axes.",
+            _single_columns: "You picked the k columns that vary most. An axis may be any direction, a mixture of all columns.",
+            _rows_of_length_one: "Each row was scaled to length 1 first: then rows far from the mean count no more than others. Only "
+            "take the mean off.",
+            _centred_rows: "The first thing you return is the centred table. Return the mean that was taken off, shape (D,).",
+            _mean_keeps_its_axis: "The mean has one axis too many: shape (D,), so without `keepdims=True`.",
+            _one_number_for_mean: "The mean that you return is one number for the whole table. Each column has its own: axis=0.",
+            _median: "This is the median of each column. PCA takes the mean.",
             _axes_first: "The two are in the wrong order: first the mean, then the axes.",
         },
         variants=(_by_eigenvectors,),
@@ -159,10 +245,7 @@ principal_axes = register(
 
 def _use_weights(obj, x, k):
     """What the four arrays do together: any right answer reconstructs alike."""
-    found = obj(x, k)
-    if not isinstance(found, tuple | list) or len(found) != 4:
-        kind = f"{len(found)} values" if isinstance(found, tuple | list) else f"one {type(found).__name__}"
-        raise UnusableAnswerError(f"Expected four arrays, in the order of the docstring, got {kind}.")
+    found = _several(obj(x, k), 4, "four arrays, in the order of the docstring")
     d = x.shape[1]
     wanted, got = ((k, d), (k,), (d, k), (d,)), tuple(np.shape(part) for part in found)
     if got != wanted:
@@ -182,44 +265,34 @@ def _form_cases(rng):
     yield (rng.normal(size=(30, 6)) * np.arange(6, 0, -1) + 1).astype(np.float32), 2
 
 
-def _no_encoder_bias(x, k):
-    mean, axes = pca.principal_axes(x, k)
-    return axes, np.zeros(k), axes.T, mean
+def _changed(change):
+    """A wrong answer that differs from the right one in what `change` makes of its parts."""
+
+    def wrong(x, k):
+        mean, axes = pca.principal_axes(x, k)
+        return change(x, mean, axes)
+
+    return wrong
 
 
-def _no_decoder_bias(x, k):
-    mean, axes = pca.principal_axes(x, k)
-    return axes, -axes @ mean, axes.T, np.zeros_like(mean)
-
-
-def _no_bias(x, k):
-    mean, axes = pca.principal_axes(x, k)
-    return axes, np.zeros(k), axes.T, np.zeros_like(mean)
-
-
-def _plus(x, k):
-    mean, axes = pca.principal_axes(x, k)
-    return axes, axes @ mean, axes.T, mean
-
-
-def _mean_as_bias(x, k):
-    mean, axes = pca.principal_axes(x, k)
-    return axes, -mean, axes.T, mean
-
-
-def _not_transposed(x, k):
-    mean, axes = pca.principal_axes(x, k)
-    return axes, -axes @ mean, axes, mean
-
-
-def _layout_of_notebook_02(x, k):
-    mean, axes = pca.principal_axes(x, k)
-    return axes.T, -axes @ mean, axes, mean
-
-
-def _decoder_first(x, k):
-    mean, axes = pca.principal_axes(x, k)
-    return axes.T, mean, axes, -axes @ mean
+_no_encoder_bias = _changed(lambda x, m, a: (a, np.zeros(len(a)), a.T, m))
+_no_decoder_bias = _changed(lambda x, m, a: (a, -a @ m, a.T, 0 * m))
+_no_bias = _changed(lambda x, m, a: (a, np.zeros(len(a)), a.T, 0 * m))
+_plus = _changed(lambda x, m, a: (a, a @ m, a.T, m))
+_mean_as_bias = _changed(lambda x, m, a: (a, -m, a.T, m))
+_not_transposed = _changed(lambda x, m, a: (a, -a @ m, a, m))
+_layout_of_notebook_02 = _changed(lambda x, m, a: (a.T, -a @ m, a, m))
+_decoder_first = _changed(lambda x, m, a: (a.T, m, a, -a @ m))
+_first_of_the_mean = _changed(lambda x, m, a: (a, -m[: len(a)], a.T, m))
+_decoder_minus = _changed(lambda x, m, a: (a, -a @ m, a.T, -m))
+_both_signs = _changed(lambda x, m, a: (a, a @ m, a.T, -m))
+_minus_in_the_decoder = _changed(lambda x, m, a: (a, np.zeros(len(a)), a.T, -m))
+_weights_then_biases = _changed(lambda x, m, a: (a, a.T, -a @ m, m))
+_biases_swapped = _changed(lambda x, m, a: (a, m, a.T, -a @ m))
+_bias_as_column = _changed(lambda x, m, a: (a, -(a @ m)[:, None], a.T, m))
+_code_of_the_mean_twice = _changed(lambda x, m, a: (a, -a @ m, a.T, a @ m))
+_reconstruction = _changed(lambda x, m, a: (x - m) @ a.T @ a + m)
+_code_and_reconstruction = _changed(lambda x, m, a: ((x - m) @ a.T, (x - m) @ a.T @ a + m))
 
 
 def _around_the_origin(x, k):
@@ -242,6 +315,13 @@ def _least_axes(x, k):
 def _weights_alone(x, k):
     axes = pca.principal_axes(x, k)[1]
     return axes, axes.T
+
+
+def _stretched(x, k):
+    mean = x.mean(axis=0)
+    _, s, axes = _svd(x - mean)
+    scaled = s[:k, None] * axes[:k]
+    return scaled, -scaled @ mean, axes[:k].T, mean
 
 
 def _by_one_bias(x, k):
@@ -285,6 +365,18 @@ closed_form = register(
             _whitened_one_way: "The code is divided by its spread, and the decoder does not multiply it back.",
             _least_axes: "These are the axes along which the data vary least.",
             _weights_alone: "The two biases are missing.",
+            _first_of_the_mean: "The encoder's bias is not a piece of the mean. Take the mean through the axes: `-axes @ mean`.",
+            _decoder_minus: "The decoder takes the mean off once more. It has to put it back: `+ mean`.",
+            _both_signs: "Both biases have the wrong sign: the encoder takes the mean off, the decoder puts it back.",
+            _minus_in_the_decoder: "The mean is taken off in the decoder, where it has to be put back. Taking it off is the encoder's "
+            "part: bias `-axes @ mean`.",
+            _weights_then_biases: "Both weights come first here. Order: encoder weight, encoder bias, decoder weight, decoder bias.",
+            _biases_swapped: "The two biases are swapped: the encoder's has K numbers, the decoder's D.",
+            _bias_as_column: "The encoder's bias is a column, (K, 1). A bias has one axis: (K,).",
+            _code_of_the_mean_twice: "The decoder's bias is added to a *picture*, which has D numbers: it is the mean itself.",
+            _reconstruction: "This is the reconstruction of x. Return the weights that would compute it, four arrays.",
+            _code_and_reconstruction: "These are the code and the reconstruction of x. Return the weights that would compute them.",
+            _stretched: "The encoder is multiplied by the singular values, and the decoder does not divide by them. PCA has axes of length 1.",
         },
         variants=(_by_one_bias, _whitened_and_back),
     )

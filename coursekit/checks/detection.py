@@ -76,6 +76,83 @@ def _correlation(scores, labels):
         return float(np.corrcoef(scores, labels)[0, 1])
 
 
+def _wins(a, b):
+    d = a[:, None] - b
+    return (d > 0) + 0.5 * (d == 0)
+
+
+def _over_rows(scores, labels):
+    return _number_of_pairs(scores, labels) / len(labels)
+
+
+def _over_anomalies(scores, labels):
+    return _number_of_pairs(scores, labels) / np.sum(labels == 1)
+
+
+def _wins_minus_losses(scores, labels):
+    return float(np.sign(_differences(scores, labels)).mean())
+
+
+def _every_pair(scores, labels):
+    return float(_wins(scores, scores).mean())
+
+
+def _side_by_side(scores, labels):
+    one, other = scores[labels == 1], scores[labels == 0]
+    return float(np.mean([(a > b) + 0.5 * (a == b) for a, b in zip(one, other, strict=False)]))
+
+
+def _no_table(scores, labels):
+    return float(np.mean(scores[labels == 1] > scores[labels == 0]))
+
+
+def _above_the_mean(scores, labels):
+    return float(np.mean(scores[labels == 1] > scores[labels == 0].mean()))
+
+
+def _turned_and_ties_lose(scores, labels):
+    return float(np.mean(_differences(scores, labels) < 0))
+
+
+def _turned_curve(scores, labels):
+    found = labels[np.argsort(scores)] == 1
+    return float(np.trapezoid(np.cumsum(found) / found.sum(), np.cumsum(~found) / (~found).sum()))
+
+
+def _curve_through_ties(scores, labels):
+    found = labels[np.argsort(-scores)] == 1
+    return float(np.trapezoid(np.cumsum(found) / found.sum(), np.cumsum(~found) / (~found).sum()))
+
+
+def _table(scores, labels):
+    return _wins(scores[labels == 1], scores[labels == 0])
+
+
+def _for_each_normal(scores, labels):
+    return _table(scores, labels).mean(axis=0)
+
+
+def _for_each_anomaly(scores, labels):
+    return _table(scores, labels).mean(axis=1)
+
+
+def _labels_as_places(scores, labels):
+    return float(_wins(scores[labels], scores[1 - labels]).mean())
+
+
+def _turned_labels_as_places(scores, labels):
+    return float(_wins(scores[labels], scores[~labels]).mean())
+
+
+def _cut_at_half(scores, labels):
+    return float(np.mean((scores > 0.5) == (labels == 1)))
+
+
+def _never_below_half(scores, labels):
+    area = metrics.roc_auc(scores, labels)
+    return float(max(area, 1 - area))
+
+
 def _by_counting(scores, labels):
     wins = 0.0
     for one in scores[labels == 1]:
@@ -117,6 +194,26 @@ roc_auc = register(
             _average_precision: "This is the average precision, another summary, which depends on how many anomalies there are.",
             _ranks_from_zero: "Right idea, by ranks; but the formula wants ranks from 1.",
             _ties_by_place: "Equal scores have different ranks here, by where they happen to stand. They share their mean rank.",
+            _over_rows: "You divided by the number of rows. Divide by the number of *pairs*.",
+            _over_anomalies: "You divided by the number of anomalies only. Each of them meets every normal row: divide by the number of pairs.",
+            _wins_minus_losses: "This is wins minus losses, from -1 to 1. Count wins, and a tie as one half: from 0 to 1.",
+            _every_pair: "You compare every row with every row, of its own kind too. Only an anomaly with a normal row tells anything.",
+            _side_by_side: "You compare the first anomaly with the first normal row, the second with the second, and so on. Compare every "
+            "one with every other: `[:, None]`.",
+            _no_table: "You compare the anomalies with the normal rows place by place, which needs equally many. Compare every one with "
+            "every other: `[:, None]`.",
+            _above_the_mean: "You compare each anomaly with the *mean* of the normal scores. Compare it with each of them.",
+            _turned_and_ties_lose: "It is turned round: you count the pairs in which the normal row (label 0) is higher. And a tie counts one half.",
+            _turned_curve: "The rows are sorted from the lowest score up: that is the area for the normal rows. Begin with the highest score.",
+            _curve_through_ties: "Under the curve, rows with equal scores must be passed in one step. Here their order decides.",
+            _table: "This is the table of all pairs. Take its mean.",
+            _for_each_normal: "This is one number for each normal row. Take the mean over the whole table.",
+            _for_each_anomaly: "This is one number for each anomaly. Take the mean over the whole table.",
+            _labels_as_places: "`scores[labels]` takes the labels for *places*: it picks scores 0 and 1 again and again. Write `scores[labels == 1]`.",
+            _turned_labels_as_places: "labels are numbers: `scores[labels]` picks places 0 and 1, and `~labels` is -1 or -2. Write "
+            "`scores[labels == 1]` and `scores[labels == 0]`.",
+            _cut_at_half: "This is an accuracy, with a threshold at one half. A score has no scale of its own: compare pairs.",
+            _never_below_half: "You turn the score round where it does worse than chance. Then nobody would notice that it is upside down.",
             _correlation: "This is a correlation. The area asks only for the order of the scores.",
         },
         variants=(_by_counting, _under_the_curve),
