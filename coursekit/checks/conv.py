@@ -1,11 +1,11 @@
-"""Exercises of *Convolution*: the forward pass, and the gradient of the filters."""
+"""Exercise of *Convolution*: filters slide over pictures."""
 
 import numpy as np
 
 from coursekit.checks.core import Exercise, register
 from coursekit.scratch import sliding
 
-__all__ = ["conv2d", "weight_grad"]
+__all__ = ["conv2d"]
 
 
 def _padded(x, padding):
@@ -14,9 +14,6 @@ def _padded(x, padding):
 
 def _places(x, weight, stride, padding):
     return tuple((x.shape[k] + 2 * padding - weight.shape[k]) // stride + 1 for k in (2, 3))
-
-
-# -- forward -------------------------------------------------------------------------------------------------------------
 
 
 def _forward_cases(rng):
@@ -99,6 +96,109 @@ def _last_place_left_out(x, weight, bias, stride=1, padding=0):
     return _slow(x, weight, bias, stride, padding)[:, :, : H - 1, : W - 1]
 
 
+def _framed(x, weight, bias, stride, rows, columns):
+    return _slow(np.pad(x, ((0, 0), (0, 0), rows, columns)), weight, bias, stride)
+
+
+def _pads_in_front(x, weight, bias, stride=1, padding=0):
+    return _framed(x, weight, bias, stride, (padding, 0), (padding, 0))
+
+
+def _pads_behind(x, weight, bias, stride=1, padding=0):
+    return _framed(x, weight, bias, stride, (0, padding), (0, padding))
+
+
+def _pads_half(x, weight, bias, stride=1, padding=0):
+    both = (padding // 2, padding - padding // 2)
+    return _framed(x, weight, bias, stride, both, both)
+
+
+def _pads_rows_only(x, weight, bias, stride=1, padding=0):
+    return _framed(x, weight, bias, stride, (padding, padding), (0, 0))
+
+
+def _pads_the_result(x, weight, bias, stride=1, padding=0):
+    return _padded(_slow(x, weight, bias, stride), padding)
+
+
+def _stride_in_rows_only(x, weight, bias, stride=1, padding=0):
+    return _slow(x, weight, bias, 1, padding)[:, :, ::stride].copy()
+
+
+def _rows_for_both(x, weight, bias, stride=1, padding=0, side=2):
+    k, x = weight.shape[side], _padded(x, padding)
+    H, W = ((n - k) // stride + 1 for n in x.shape[2:])
+    y = np.zeros((len(x), len(weight), H, W), x.dtype)
+    for h, w in np.ndindex(H, W):
+        under = x[:, None, :, stride * h : stride * h + k, stride * w : stride * w + k]
+        y[:, :, h, w] = (under * weight).sum(axis=(2, 3, 4)) + bias
+    return y
+
+
+def _columns_for_both(x, weight, bias, stride=1, padding=0):
+    return _rows_for_both(x, weight, bias, stride, padding, side=3)
+
+
+def _pictures_against_filters(x, weight, bias, stride=1, padding=0):
+    (kh, kw), (H, W), s, x = weight.shape[2:], _places(x, weight, stride, padding), stride, _padded(x, padding)
+    y = np.zeros((len(x), len(weight), H, W), x.dtype)
+    for h, w in np.ndindex(H, W):
+        under = x[:, :, s * h : s * h + kh, s * w : s * w + kw]  # (N, C, kh, kw)
+        y[:, :, h, w] = (under * weight).sum(axis=(1, 2, 3)) + bias
+    return y
+
+
+def _bias_along_columns(x, weight, bias, stride=1, padding=0):
+    return _slow(x, weight, 0 * bias, stride, padding) + bias
+
+
+def _first_bias(x, weight, bias, stride=1, padding=0):
+    return _slow(x, weight, 0 * bias + bias[0], stride, padding)
+
+
+def _bias_at_every_channel(x, weight, bias, stride=1, padding=0):
+    return _slow(x, weight, bias * weight.shape[1], stride, padding)
+
+
+def _bias_at_every_shift(x, weight, bias, stride=1, padding=0):
+    return _slow(x, weight, bias * (weight.shape[2] * weight.shape[3]), stride, padding)
+
+
+def _first_filter(x, weight, bias, stride=1, padding=0):
+    return _slow(x, weight[:1], bias[:1], stride, padding)
+
+
+def _first_picture_only(x, weight, bias, stride=1, padding=0):
+    return _slow(x[:1], weight, bias, stride, padding)
+
+
+def _last_shift_wins(x, weight, bias, stride=1, padding=0):
+    last = np.zeros_like(weight)
+    last[:, :, -1, -1] = weight[:, :, -1, -1]
+    return _slow(x, last, bias, stride, padding)
+
+
+def _stride_between_weights(x, weight, bias, stride=1, padding=0):
+    (H, W), x = _places(x, weight, stride, padding), _padded(x, padding)
+    y = np.zeros((len(x), len(weight), H, W), x.dtype)
+    for i, j in np.ndindex(*weight.shape[2:]):
+        seen = x[:, :, stride * i : stride * i + H, stride * j : stride * j + W]
+        y += np.einsum("nchw,oc->nohw", seen, weight[:, :, i, j])
+    return y + bias[:, None, None]
+
+
+def _windows_not_turned(x, weight, bias, stride=1, padding=0):
+    seen = np.lib.stride_tricks.sliding_window_view(_padded(x, padding), weight.shape[2:], axis=(2, 3))
+    (H, W), rows = _places(x, weight, stride, padding), seen[:, :, ::stride, ::stride]
+    y = rows.reshape(len(x) * H * W, -1) @ weight.reshape(len(weight), -1).T + bias
+    return y.reshape(len(x), H, W, -1).transpose(0, 3, 1, 2)
+
+
+def _rows_taken_for_channels(x, weight, bias, stride=1, padding=0):
+    y = _columns(x, weight, bias, stride, padding).transpose(0, 2, 3, 1)  # (N, H', W', O)
+    return y.reshape(len(x), len(weight), *y.shape[1:3])
+
+
 def _shifted_sums(x, weight, bias, stride=1, padding=0):
     H, W = _places(x, weight, stride, padding)
     x, y = _padded(x, padding), np.zeros((len(x), len(weight), H, W), x.dtype)
@@ -146,127 +246,26 @@ conv2d = register(
             _pads_everything: "`np.pad(x, p)` pads all four axes, so it invents pictures and channels too. Give it a pair for each axis.",
             _padded_by_repeating: "You repeat the border. Padding means zeros here.",
             _last_place_left_out: "The last row and the last column of places are missing: there are (size - k) // stride + 1 of them.",
+            _pads_in_front: "You pad above and on the left only. The frame goes all around: (p, p) for rows and for columns.",
+            _pads_behind: "You pad below and on the right only. The frame goes all around: (p, p) for rows and for columns.",
+            _pads_half: "You share the padding out between the two sides. It means so many zeros on *each* side.",
+            _pads_rows_only: "Only the rows are padded. The frame goes all around: the last axis too.",
+            _pads_the_result: "You put the zeros around the result. They belong around the pictures, before the window slides.",
+            _stride_in_rows_only: "The stride is applied to the rows only. The window moves by s in both directions.",
+            _rows_for_both: "You use the filter's number of rows, kh, for its columns too. A filter need not be square: kh, kw.",
+            _columns_for_both: "You use the filter's number of columns, kw, for its rows too. A filter need not be square: kh, kw.",
+            _pictures_against_filters: "Picture n is multiplied by filter n. Every picture meets every filter: put an axis in, `x[:, None, ...]`, and sum over (2, 3, 4).",
+            _bias_along_columns: "`y + bias` lines the bias up with the last axis, the columns. It belongs to the filters: `bias[:, None, None]`.",
+            _first_bias: "Each filter has a bias of its own, b[o]; you add the first one everywhere.",
+            _bias_at_every_channel: "The bias is added once for every input channel. Add it once, after the sum over the channels.",
+            _bias_at_every_shift: "The bias is added in the loop over the window, once for each (i, j). Add it once, after the loop.",
+            _first_filter: "Only the first filter is used. Each of the O filters makes one channel of the output.",
+            _first_picture_only: "Only the first picture is used: the result needs all N of them.",
+            _last_shift_wins: "Only the window's last number is left: in the loop over the window, add (`+=`) instead of replacing.",
+            _stride_between_weights: "Your stride pulls the *weights* apart; that is dilation. Read every s-th pixel: `x[:, :, i : i + s*(H-1) + 1 : s, ...]`.",
+            _windows_not_turned: "Before the reshape the axes are (N, C, H', W', kh, kw), so channels and places get mixed. First `.transpose(0, 2, 3, 1, 4, 5)`.",
+            _rows_taken_for_channels: "The rows of the product are places: reshape to (N, H', W', O) first, then `.transpose(0, 3, 1, 2)`.",
         },
         variants=(_shifted_sums, _columns),
-    )
-)
-
-# -- backward with respect to the weights ----------------------------------------------------------------------------------
-
-
-def _backward_cases(rng):
-    def case(n, c, o, size, kernel, stride=1, padding=0, dtype=float, scale=1.0):
-        H, W = ((s + 2 * padding - k) // stride + 1 for s, k in zip(size, kernel, strict=True))
-        x, G = rng.normal(size=(n, c, *size)), rng.normal(size=(n, o, H, W))
-        return (scale * x).astype(dtype), G.astype(dtype), kernel, stride, padding
-
-    yield np.array([[[[1.0, 2.0, 3.0]]]]), np.array([[[[10.0, 1.0]]]]), (1, 2)
-    yield case(1, 1, 1, (4, 4), (2, 2))
-    yield case(2, 3, 4, (6, 5), (3, 2))
-    yield case(3, 2, 3, (7, 6), (3, 3), 2, 1)
-    yield case(2, 2, 2, (8, 8), (3, 3), 2)  # the last row and column are seen by no window
-    yield case(4, 2, 2, (5, 5), (5, 5))  # one place
-    yield np.zeros((1, 2, 4, 5)), rng.normal(size=(1, 3, 2, 3)), (3, 3)
-    yield case(2, 1, 2, (6, 6), (3, 3), scale=1e3)
-    yield case(3, 3, 4, (6, 6), (3, 3), 1, 1, np.float32)
-
-
-def _grad(x, G, kernel_size, stride=1, padding=0, *, pad=True, step=True):
-    """The gradient, number by number of the window, with the mistakes that can be asked for."""
-    x, (H, W), s = _padded(x, padding) if pad else x, G.shape[2:], stride if step else 1
-    dW = np.zeros((G.shape[1], x.shape[1], *kernel_size), x.dtype)
-    for i, j in np.ndindex(*kernel_size):
-        seen = x[:, :, i : i + s * (H - 1) + 1 : s, j : j + s * (W - 1) + 1 : s]  # (N, C, H', W')
-        dW[:, :, i, j] = np.einsum("nohw,nchw->oc", G[:, :, : seen.shape[2], : seen.shape[3]], seen)
-    return dW
-
-
-def _mean_over_pictures(x, G, kernel_size, stride=1, padding=0):
-    return _grad(x, G, kernel_size, stride, padding) / len(x)
-
-
-def _mean_over_places(x, G, kernel_size, stride=1, padding=0):
-    return _grad(x, G, kernel_size, stride, padding) / (G.shape[2] * G.shape[3])
-
-
-def _swapped(x, G, kernel_size, stride=1, padding=0):
-    return _grad(x, G, kernel_size, stride, padding).transpose(1, 0, 2, 3)
-
-
-def _upside_down(x, G, kernel_size, stride=1, padding=0):
-    return np.ascontiguousarray(_grad(x, G, kernel_size, stride, padding)[:, :, ::-1, ::-1])
-
-
-def _padding_forgotten(x, G, kernel_size, stride=1, padding=0):
-    return _grad(x, G, kernel_size, stride, padding, pad=False)
-
-
-def _stride_forgotten(x, G, kernel_size, stride=1, padding=0):
-    return _grad(x, G, kernel_size, stride, padding, step=False)
-
-
-def _first_picture(x, G, kernel_size, stride=1, padding=0):
-    return _grad(x[:1], G[:1], kernel_size, stride, padding)
-
-
-def _every_picture_apart(x, G, kernel_size, stride=1, padding=0):
-    return np.stack([_grad(x[n : n + 1], G[n : n + 1], kernel_size, stride, padding) for n in range(len(x))])
-
-
-def _upstream_forgotten(x, G, kernel_size, stride=1, padding=0):
-    return _grad(x, np.ones_like(G), kernel_size, stride, padding)
-
-
-def _channels_added(x, G, kernel_size, stride=1, padding=0):
-    dW = _grad(x, G, kernel_size, stride, padding)
-    return np.broadcast_to(dW.sum(axis=1, keepdims=True), dW.shape).copy()
-
-
-def _last_place_wins(x, G, kernel_size, stride=1, padding=0):
-    (H, W), (kh, kw), s = G.shape[2:], kernel_size, stride
-    under = _padded(x, padding)[:, :, s * (H - 1) : s * (H - 1) + kh, s * (W - 1) : s * (W - 1) + kw]
-    return np.einsum("no,ncij->ocij", G[:, :, -1, -1], under)
-
-
-def _place_by_place(x, G, kernel_size, stride=1, padding=0):
-    (kh, kw), x = kernel_size, _padded(x, padding)
-    dW = np.zeros((G.shape[1], x.shape[1], kh, kw), x.dtype)
-    for h, w in np.ndindex(*G.shape[2:]):
-        under = x[:, :, stride * h : stride * h + kh, stride * w : stride * w + kw]  # (N, C, kh, kw)
-        dW += np.einsum("no,ncij->ocij", G[:, :, h, w], under)
-    return dW
-
-
-weight_grad = register(
-    Exercise(
-        id="conv.weight_grad",
-        notebook="cnn",
-        reference=sliding.conv2d_weight_grad,
-        cases=_backward_cases,
-        difficulty=4,
-        minutes=20,
-        points=4,
-        hints=[
-            "Which inputs did the weight W[o, c, i, j] meet, and in which outputs? At place (h, w) it multiplied "
-            "x[n, c, s h + i, s w + j], and the product went into y[n, o, h, w].",
-            "So its gradient is the sum over all pictures and places of G[n, o, h, w] x[n, c, s h + i, s w + j]. "
-            "For one (i, j) the needed pixels are a shifted picture, read in steps of s.",
-            "Pad x. For each i, j: `seen = x[:, :, i : i + s*(H-1) + 1 : s, j : j + s*(W-1) + 1 : s]`, of shape (N, C, H', W'), then "
-            '`dW[:, :, i, j] = np.einsum("nohw,nchw->oc", G, seen)`.',
-        ],
-        misconceptions={
-            _mean_over_pictures: "You divided by the number of pictures. The loss is a mean already; its 1/N is inside G. Add up.",
-            _mean_over_places: "You took the mean over the places. The weight was used at each of them, so the shares add up.",
-            _swapped: "Input and output channels are in each other's place: the gradient has the shape of the weight, (O, C, kh, kw).",
-            _upside_down: "The window is upside down. W[o, c, i, j] met x[.., s h + i, s w + j]: plus i, plus j, nothing is turned.",
-            _padding_forgotten: "The forward pass slid over the *padded* picture. Pad x here too, or every pixel is in the wrong place.",
-            _stride_forgotten: "The stride is missing: at place (h, w) the weight met the pixel s h + i, not h + i.",
-            _first_picture: "Only the first picture is used. The weight is shared by all of them: sum over n.",
-            _every_picture_apart: "You keep one gradient for each picture. The weight is the same for all: sum over n.",
-            _upstream_forgotten: "G is left out: this is how the *sum* of the outputs depends on the weight. The chain rule multiplies by G.",
-            _channels_added: "You added the channels together. Each weight belongs to one input channel c, and met only that one.",
-            _last_place_wins: "Only the last place is left: in a loop over the places, add to dW (`+=`) instead of replacing it.",
-        },
-        variants=(_place_by_place,),
     )
 )

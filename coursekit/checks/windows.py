@@ -14,6 +14,7 @@ def _size_cases(rng):
     yield 28, 2, 2
     yield 9, 3, 2, 1, 2
     yield 7, 3, 3  # the last pixels are left over
+    yield 8, 3, 3  # more than half a step is left over
     yield 10, 3, 1, 0, 2
     yield 3, 3  # one place
     yield 1, 1
@@ -64,6 +65,46 @@ def _kernel_halved(size, kernel, stride=1, padding=0, dilation=1):
     return (size + 2 * padding - 2 * dilation * (kernel // 2) - 1) // stride + 1
 
 
+def _both_ones_left_out(size, kernel, stride=1, padding=0, dilation=1):
+    return (size + 2 * padding - dilation * kernel) // stride
+
+
+def _one_inside_and_span_too_long(size, kernel, stride=1, padding=0, dilation=1):
+    return (size + 2 * padding - dilation * kernel + 1) // stride
+
+
+def _rounded_to_the_nearest(size, kernel, stride=1, padding=0, dilation=1):
+    return round((size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1)
+
+
+def _kernel_left_out(size, kernel, stride=1, padding=0, dilation=1):
+    return (size + 2 * padding) // stride
+
+
+def _only_size_and_kernel(size, kernel, stride=1, padding=0, dilation=1):
+    return size - kernel + 1
+
+
+def _no_padding_no_dilation(size, kernel, stride=1, padding=0, dilation=1):
+    return (size - kernel) // stride + 1
+
+
+def _windows_side_by_side(size, kernel, stride=1, padding=0, dilation=1):
+    return size // kernel
+
+
+def _only_the_gaps(size, kernel, stride=1, padding=0, dilation=1):
+    return (size + 2 * padding - (dilation - 1) * (kernel - 1) - 1) // stride + 1
+
+
+def _padding_taken_off(size, kernel, stride=1, padding=0, dilation=1):
+    return (size - 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _picture_shrunk(size, kernel, stride=1, padding=0, dilation=1):
+    return ((size + 2 * padding) // dilation - kernel) // stride + 1
+
+
 def _counted(size, kernel, stride=1, padding=0, dilation=1):
     last = size + 2 * padding - dilation * (kernel - 1)
     return len(range(0, last, stride))
@@ -96,6 +137,16 @@ output_size = register(
             _a_float: "A number of places is whole: divide with `//`, which rounds down. What is left over at the edge is not seen.",
             _stride_left_out: "This is the number of places for stride 1. With stride s the window stands at every s-th of them only.",
             _kernel_halved: "You take off half a window on each side, rounded: with an even kernel that is one too many. Use k - 1.",
+            _both_ones_left_out: "Two ones are missing: a window spans d (k - 1) + 1 pixels, and it also stands where it begins.",
+            _one_inside_and_span_too_long: "A window spans d (k - 1) + 1 pixels, not d k; and the place where it begins is added after the division.",
+            _rounded_to_the_nearest: "You round to the nearest whole number. A window that would hang over the edge does not count: round down, `//`.",
+            _kernel_left_out: "The kernel is left out: near the far edge there is no room for a window any more.",
+            _only_size_and_kernel: "This is right for the plainest case only: padding, stride and dilation are arguments too.",
+            _no_padding_no_dilation: "Padding and dilation are left out: the frame adds pixels, and d stretches the window.",
+            _windows_side_by_side: "You laid windows side by side. They overlap: from place to place the window moves by the stride, not by its own size.",
+            _only_the_gaps: "(d - 1)(k - 1) counts only the pixels that are skipped. The window spans those and the k that it looks at.",
+            _padding_taken_off: "Padding makes the picture larger: add it.",
+            _picture_shrunk: "You divided the picture by the dilation. Dilation stretches the window; the picture stays as it is.",
         },
         variants=(_counted,),
     )
@@ -173,6 +224,69 @@ def _strides_added(layers):
     return field
 
 
+def _spans_added(layers):
+    return sum(d * (k - 1) + 1 for k, _, d in layers)
+
+
+def _strides_and_dilations_left_out(layers):
+    return _field(layers, stride=False, dilation=False)
+
+
+def _widest_window(layers):
+    return max(k for k, _, _ in layers)
+
+
+def _field_times_stride(layers):
+    field = 1
+    for k, s, d in layers:
+        field = (field + d * (k - 1)) * s
+    return field
+
+
+def _own_stride_alone(layers):
+    return _field(layers, own=True, product=False)
+
+
+def _whole_span(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += (d * (k - 1) + 1) * step
+        step *= s
+    return field
+
+
+def _stretched_kernel_minus_one(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += (d * k - 1) * step
+        step *= s
+    return field
+
+
+def _first_layer_only(layers):
+    return _field(layers[:1])
+
+
+def _from_the_end_the_wrong_way_round(layers):
+    return _from_the_end(layers[::-1])
+
+
+def _half_windows_doubled(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += 2 * (k // 2) * d * step
+        step *= s
+    return field
+
+
+def _dilation_as_stride(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += d * (k - 1) * step
+        step *= s * d
+    return field
+
+
 def _from_the_end(layers):
     field = 1
     for k, s, d in reversed(layers):
@@ -208,6 +322,17 @@ receptive_field = register(
             _whole_kernel: "A layer adds k - 1 steps, not k: it sees one number anyway, and k - 1 neighbours more.",
             _area: "You squared it. The number along one axis is asked.",
             _product_of_kernels: "Kernels do not multiply: two layers of 3 see 5 pixels, not 9, because neighbouring windows overlap.",
+            _spans_added: "Spans do not simply add up: neighbouring windows overlap, so a further layer adds d (k - 1), and strides before it stretch that.",
+            _strides_and_dilations_left_out: "Strides and dilations are left out: each layer adds d (k - 1) steps, and after a stride of 2 a step is 2 pixels long.",
+            _widest_window: "This is the widest window. The layers look through each other: each one widens what is seen.",
+            _field_times_stride: "You multiply what is seen so far by the stride. A stride does not widen the window before it; it makes later steps longer.",
+            _own_stride_alone: "Each layer's window is stretched by the strides of all layers *before* it, multiplied together, not by its own.",
+            _whole_span: "A layer adds its span less one, d (k - 1): one of the numbers it looks at is counted already.",
+            _stretched_kernel_minus_one: "k numbers that are d apart have k - 1 gaps: a layer adds d (k - 1), not d k - 1.",
+            _first_layer_only: "Only the first layer counts here. Is the `return` inside the loop?",
+            _from_the_end_the_wrong_way_round: "Your rule is right from the last layer back to the picture, but you go through the layers from the first.",
+            _half_windows_doubled: "You add half a window on each side, rounded: with an even kernel that is one too many. Use k - 1.",
+            _dilation_as_stride: "A dilation stretches its own window only. What makes later steps longer is the stride.",
         },
         variants=(_from_the_end,),
     )
