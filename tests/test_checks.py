@@ -58,7 +58,7 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         "its argument is a list of whole numbers",
     ),
     "conv.conv2d": {"a table that is not square": FOUR_AXES},
-    "conv.weight_grad": {"a table that is not square": FOUR_AXES},
+    "filters.weight_grad": {"a table that is not square": FOUR_AXES},
     "pooling.max_pool": {"a table that is not square": FOUR_AXES},
     "residual.block": {"a table that is not square": FOUR_AXES},
     "detection.roc_auc": {"a batch of one": "it needs a row of each kind", "a table that is not square": ONE_AXIS},

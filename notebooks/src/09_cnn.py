@@ -9,10 +9,10 @@ r"""
 - write a convolution, its gradient and pooling, and say what padding, stride and dilation do to sizes and to what a number can see;
 - make a convolution much faster without changing what it computes;
 - measure equivariance and invariance, and tell which of the two pooling gives, and how much of it;
-- build and train LeNet and a residual network, and show what the way around does for depth;
+- build and train LeNet and a residual network, and show what a path around the layers does for depth;
 - look into a trained network: what its filters answer to, what can be read from each layer, and which of it was there before training.
 
-**Builds on** 08 PyTorch (tensors, modules, the loop); 02 Forward pass (dense layers); 06 Generalization (batch norm, augmentation); 07 Deep or classical (HOG). **Time** about 100 minutes, of which your computer needs one or two.
+**Builds on** 08 PyTorch (tensors, modules, the loop); 02 Forward pass (dense layers); 06 Generalization (batch norm, augmentation); 07 Deep or classical (HOG). **Time** about 90 minutes, of which your computer needs one or two.
 """
 
 # %%
@@ -208,7 +208,7 @@ Real layers see more than one picture and more than one **channel**: red, green 
 
 $$y_{nohw} = b_o + \sum_{c}\sum_{i}\sum_{j} w_{ocij}\; x_{n,\,c,\,sh+i,\,sw+j}$$
 
-The shapes are PyTorch's: pictures $(N, C, H, W)$, weights $(O, C, k_h, k_w)$, bias $(O,)$.
+Here $x$ has its frame of zeros already. The shapes are PyTorch's: pictures $(N, C, H, W)$, weights $(O, C, k_h, k_w)$, bias $(O,)$.
 """
 
 
@@ -258,7 +258,7 @@ How the sum is *written* decides how long it takes. Four ways, all with the same
 1. **Loops**: one multiplication at a time, in Python.
 2. **Shifted pictures**: for each of the $k^2$ weights, the whole picture, shifted, times that weight.
 3. **Sliding windows**: NumPy can show the same memory under other **strides** (the number of bytes from one element to the next along each axis). `sliding_window_view` makes an array of shape $(N, C, H', W', k, k)$ without copying a single pixel; neighbouring windows overlap in memory. Then one `tensordot`.
-4. **im2col**: copy what lies under the window at each place into one *row* of a matrix. The convolution is then a single matrix product, and nothing on a processor is better optimised than that (Chellapilla, Puri and Simard, 2006).
+4. **im2col**: copy what lies under the window at each place into one *row* of a matrix. The convolution is then a single matrix product, the operation for which processors and their libraries are tuned best (Chellapilla, Puri and Simard, 2006).
 
 The price of the fourth is memory: with windows of 3 by 3, every pixel is copied into up to nine rows.
 """
@@ -348,7 +348,7 @@ reveal(
 
 # %% [markdown]
 r"""
-Nothing was computed differently, only arranged differently. Python's loop pays for every multiplication by itself; the matrix product pays once and then lets the processor work on rows that lie side by side in memory. PyTorch does much the same inside, with blocks that fit the processor's cache, and on a GPU too.
+Nothing was computed differently, only arranged differently. Python's loop pays for every multiplication by itself; the matrix product pays once and then lets the processor work on rows that lie side by side in memory. PyTorch does much the same inside, on a GPU too. Which of the last three lines is the fastest depends on the sizes and on your computer; that all of them leave the loops far behind does not.
 
 ## 5. The way back
 
@@ -356,12 +356,12 @@ To train a filter we need $\partial L / \partial w$. Let $G = \partial L / \part
 
 $$\frac{\partial L}{\partial w_{ocij}} = \sum_{n}\sum_{h}\sum_{w} G_{nohw}\; x_{n,\,c,\,sh+i,\,sw+j}$$
 
-Look at its form: $G$ slides over the picture. The gradient of a convolution is a convolution again.
+Look at its form: $G$ slides over the picture. The gradient of a convolution is a convolution again. (A layer further down also needs $\partial L / \partial x$: the same products, added up for each pixel instead of each weight. From section 8 on PyTorch does both.)
 """
 
 
 # %% tags=["exercise"]
-@exercise("conv.weight_grad")
+@exercise("filters.weight_grad")
 def conv2d_weight_grad(x, G, kernel_size, stride=1, padding=0):
     """The derivative of the loss with respect to the filters.
 
@@ -404,26 +404,26 @@ predict(
 
 # %%
 x = pictures[100:130, None].astype(float)  # (30, 1, 28, 28)
-hidden, none = right_minus_left[None, None], np.zeros(1)
-wanted = conv2d(x, hidden, none, padding=1)
+hidden, no_bias = right_minus_left[None, None], np.zeros(1)
+wanted = conv2d(x, hidden, no_bias, padding=1)
 
 tw = torch.zeros(1, 1, 3, 3, dtype=torch.float64, requires_grad=True)
 loss = (F.conv2d(torch.tensor(x), tw, padding=1) - torch.tensor(wanted)).square().mean()
 loss.backward()
-G = 2 * (conv2d(x, np.zeros_like(hidden), none, padding=1) - wanted) / wanted.size
+G = 2 * (conv2d(x, np.zeros_like(hidden), no_bias, padding=1) - wanted) / wanted.size
 gap = np.abs(conv2d_weight_grad(x, G, (3, 3), padding=1) - tw.grad.numpy()).max()
 print(f"your gradient and autograd's: largest difference below 1e-12: {gap < 1e-12}")
 
 found, velocity = np.zeros_like(hidden), 0
 for _ in range(60):
-    G = 2 * (conv2d(x, found, none, padding=1) - wanted) / wanted.size
+    G = 2 * (conv2d(x, found, no_bias, padding=1) - wanted) / wanted.size
     velocity = 0.9 * velocity + conv2d_weight_grad(x, G, (3, 3), padding=1)
     found = found - 0.3 * velocity
 print(found[0, 0].round(2))
 off = np.abs(found - hidden).max()
 reveal(
     "conv.learn-a-filter",
-    f"largest error of a weight: {off:.2f}, loss {np.mean((conv2d(x, found, none, padding=1) - wanted) ** 2):.4f}",
+    f"largest error of a weight: {off:.2f}, loss {np.mean((conv2d(x, found, no_bias, padding=1) - wanted) ** 2):.4f}",
     0 if off < 0.1 else 1 if np.mean(G**2) < 1e-9 else 2,
 )
 
@@ -456,7 +456,7 @@ def max_pool(x, size, stride=None):
 
 
 # %%
-edges = np.abs(conv2d(np.array([shirt, boot])[:, None], right_minus_left[None, None], none))
+edges = np.abs(conv2d(np.array([shirt, boot])[:, None], right_minus_left[None, None], no_bias))
 sizes = [edges, max_pool(edges, 2), max_pool(edges, 4)]
 tiles = [
     np.kron(one[:, 0], np.ones((k, k)))[:, :24, :24]
@@ -506,7 +506,7 @@ predict(
 
 # %% [markdown]
 r"""
-The function computes it. The second way is to ask autograd: the derivative of one output number with respect to each pixel is different from zero exactly where the pixel can be seen. While we are at it, *how much* does each pixel count? We take many random networks and add up the squares of the derivatives.
+The function computes it. The second way is to ask autograd: the derivative of one output number with respect to each pixel is different from zero exactly where the pixel can be seen. While we are at it, *how much* does each pixel count? We take many random networks and add up the squares of the derivatives. (They pool by the mean, so that every pixel of a window counts; the field is the same.)
 """
 
 # %%
@@ -523,7 +523,7 @@ def sensitivity(layers, size=45, nets=24, seed=0):
         h, channels = x, 1
         for k, stride, _ in layers:
             if k == 2:
-                h = F.avg_pool2d(h, 2)
+                h = F.avg_pool2d(h, 2)  # a layer of 2 by 2 is a pooling here
             else:
                 h = F.relu(nn.Conv2d(channels, 8, k, stride=stride, padding=k // 2)(h))
                 channels = 8
@@ -597,22 +597,22 @@ reveal(
 
 # %% [markdown]
 r"""
-Sixty thousand times fewer weights than the dense layer, and it works on a picture of any size. But a convolution is not cheap to *compute*: every weight is used at hundreds of places. Few weights, much arithmetic: the opposite of a dense layer.
+Far fewer weights than even the local layer, and the convolution works on a picture of any size. But a convolution is not cheap to *compute*: every weight is used at hundreds of places. Few weights, much arithmetic: the opposite of a dense layer.
 
 ## 8. Equivariant is not invariant
 
 Shift a picture, and the output of a convolution shifts with it: $\operatorname{conv}(\operatorname{shift}(x)) = \operatorname{shift}(\operatorname{conv}(x))$. That is called **equivariance**, and it is what weight sharing means. **Invariance** is something else: the output does not change at all. A classifier wants invariance in the end (a boot stays a boot), and one reads everywhere that pooling gives it.
 
-First untrained layers. Pictures stand in the middle of a black canvas, so that nothing is lost when they are shifted. For each kind of layer we measure two numbers, relative to the size of the output: does the output *move along* (equivariance error), and does it *stay* (invariance error)?
+First untrained layers. Pictures stand in the middle of a black canvas, so that nothing is lost when they are shifted. For each kind of layer we measure two numbers: does the output *move along* (equivariance error), and does it *stay* (invariance error)? Both are relative to how much the outputs of different pictures differ from each other.
 """
 
 # %%
 predict(
     "conv.after-pooling",
-    "A picture is shifted right by one pixel. After convolution and pooling by 2 the output ...",
+    "A picture is shifted right by one pixel. After two convolutions, each followed by max pooling by 2, the output ...",
     [
         "stays exactly the same",
-        "is shifted by half a pixel, exactly",
+        "is shifted by a quarter of a place, exactly",
         "changes: it neither stays nor moves along exactly",
         "changes completely",
     ],
@@ -682,7 +682,7 @@ reveal(
 r"""
 Read the printed lines first. Convolutions alone move along with every shift, to the last digit. Layers with pooling or stride move along exactly only when the shift fits their grid (four pixels, after two of them); in between they do something else. And now the curves: **no curve is flat except the last**. For a shift of a pixel or two, pooling makes the output change less than a stride does; it does not make it stay. What stays is the mean over *all* places, which has forgotten where everything was.
 
-Perhaps a *trained* network makes more of it. The pictures are halved in size here and stand on a canvas of 20 by 20, so that they can be shifted by 3 pixels (6 of the original) without losing anything. Three networks with the same three convolutions, and one of them a second time, trained on pictures that were shifted at random. All are tested on pictures that stand 0, 1, 2, 3 pixels right of the middle.
+Perhaps a *trained* network makes more of it. The pictures are halved in size here and stand on a canvas of 20 by 20, so that they can be shifted by 3 pixels (6 of the original) without losing anything. Three networks of three convolutions, and one of them a second time, trained on pictures that were shifted at random. All are tested on pictures that stand 0, 1, 2, 3 pixels right of the middle.
 
 The training loop is that of notebook 08, written out once. `channels_last` stores the channels of a pixel side by side: the same numbers, and faster convolutions.
 """
@@ -781,9 +781,9 @@ predict(
     "conv.trained-shift",
     "Trained on pictures in the middle, tested on pictures 3 pixels to the right. What is left of the accuracy of the network with max pooling?",
     [
-        "all of it, but for a point or two",
-        "it loses some ten points",
-        "it loses a third to two thirds of its accuracy or more",
+        "nearly all of it",
+        "most of it: up to a quarter is lost",
+        "much less: more than a quarter is lost",
         "nothing: it answers at random",
     ],
 )
@@ -795,14 +795,14 @@ contestants = {
     "max pooling, mean at the end": (mean_at_the_end, None),
     "max pooling, trained on shifts": (pooled, shifted),
 }
-small, small_test = on_canvas(x_all[:3500]), on_canvas(x_test[:2000])
+small, small_test = on_canvas(x_all[:2500]), on_canvas(x_test[:2000])
 offsets, shift_seeds = range(4), 2
 by_shift, same_answer = {}, {}
 for name, (build, augment) in contestants.items():
     by_shift[name], same_answer[name] = [], []
     for seed in range(shift_seeds):
         net = fit(
-            build, small, y_all[:3500], epochs=3, lr=6e-3, seed=seed, batch=64, augment=augment
+            build, small, y_all[:2500], epochs=3, lr=6e-3, seed=seed, batch=64, augment=augment
         )
         answers = [classes(net, torch.roll(small_test, d, dims=3)) for d in offsets]
         by_shift[name].append([(a == y_test[:2000]).float().mean().item() for a in answers])
@@ -843,7 +843,7 @@ claim("pooling-translation-invariance").judge(
 
 # %% [markdown]
 r"""
-Pooling softens a shift by one pixel, as one would expect of windows of two. It does not make the network invariant: at three pixels most is lost, because the dense layer at the end still asks *where* on the map something was found. Two things do help: to take the mean over all places before the last layer, and to show shifted pictures in training. Each pays for it in the middle, where all test pictures of Fashion-MNIST happen to stand: in this short training, several points.
+Pooling softens a shift by one pixel, as one would expect of windows of two. It does not make the network invariant: at three pixels a large part of the accuracy is lost, because the dense layer at the end still asks *where* on the map something was found. Two things do help: to take the mean over all places before the last layer, and to show shifted pictures in training. Each pays for it in the middle, where all test pictures of Fashion-MNIST happen to stand: in this short training you can read off the figure how much.
 
 So: convolution gives equivariance (but for the grid of strides), pooling gives a little tolerance, and invariance comes from the mean at the end or from the data.
 
@@ -863,12 +863,12 @@ for layer in [*lenet.features, *lenet.classifier]:
         + (f", {weights:>6,} weights" if weights else "")
     )
 print(
-    f"together {sum(p.numel() for p in lenet.parameters()):,} weights; a number of the last pooling sees {receptive_field([(5, 1, 1), (2, 2, 1)] * 2)} pixels"
+    f"together {sum(p.numel() for p in lenet.parameters()):,} weights, {sum(p.numel() for p in lenet.classifier.parameters()) / sum(p.numel() for p in lenet.parameters()):.0%} of them in the dense layers; a number of the last pooling sees {receptive_field([(5, 1, 1), (2, 2, 1)] * 2)} pixels"
 )
 
 # %% [markdown]
 r"""
-More than nine tenths of the weights are in the dense layers. So it can be set beside a plain network with one hidden layer and *as many weights*. Both get batch norm (1998 did not know it), the same pictures, the same number of epochs and the same rate, 0.012: for either of them, and for either order of the pixels below, it did better than 0.004.
+Nearly all weights are in the dense layers. We set LeNet beside a plain network with one hidden layer and *as many weights*. Both get batch norm (1998 did not know it), the same pictures, the same number of epochs and the same rate.
 
 And there is a control. Draw one order of the 784 pixels by lot, and rearrange *all* pictures, for training and for testing, in that order. Not a single number is lost. A person sees only noise. What do the two networks see?
 """
@@ -890,7 +890,7 @@ plot.show(
         samples.numpy(),
         ["picture", "rearranged"] * 2,
         columns=4,
-        title="Two pictures, and the same pixels in an order drawn by lot",
+        title="The same pixels, rearranged by lot",
     )
 )
 predict(
@@ -997,15 +997,15 @@ For the dense network the two data sets are the same: rearranging the pixels onl
 
 # %% [markdown]
 r"""
-## 10. Ninety-one
+## 10. As well as half a minute allows
 
-Now as well as this minute allows: all 60,000 pictures, the official test set, a network of under 30,000 weights. Three times convolution, pooling, batch norm, ReLU, with 16, 32 and 64 channels, and one dense layer.
+Now all 60,000 pictures and the official test set of 10,000, with a small network: three times convolution, pooling, batch norm, ReLU, with 16, 32 and 64 channels, and one dense layer.
 
-One detail is worth a line. Usually ReLU comes before pooling. But the largest of some numbers, and then 0 if it is negative, is the same as 0 for each negative one and then the largest: ReLU and max pooling can be exchanged. If pooling comes first, ReLU and batch norm have a quarter of the numbers to work on. (Batch norm and pooling cannot be exchanged exactly: the norm then sees other numbers. It learns as well.)
+One detail is worth a line. Usually ReLU comes before pooling. But it makes no difference whether negative numbers become 0 before the largest is taken or after: ReLU and max pooling can be exchanged. If pooling comes first, ReLU and batch norm have a quarter of the numbers to work on. (Batch norm and pooling cannot be exchanged exactly: the norm then sees other numbers. It learns as well.)
 
 Beside it stand a dense network of as many weights, logistic regression, and support vectors on HOG. The support vectors learn from 8,000 pictures only, since their time grows much faster than the number of pictures: keep that in mind.
 
-`EPOCHS` is the budget. Three epochs are about half a minute on one core and less on two; more make it a little better.
+`EPOCHS` is the budget: more make it a little better. The cell prints how long it took.
 """
 
 # %%
@@ -1102,7 +1102,7 @@ published = {  # from the list in the data set's repository, github.com/zalandor
     "HOG + support vectors": 92.6,
     "2 convolutions + batch norm": 93.4,
     "ResNet18": 94.9,
-    "WRN-28-10, a wide residual network": 96.3,
+    "WRN-28-10 with random erasing": 96.3,
     "people, untrained, from a crowd": 83.5,
 }
 print("published (the data set's own list, not measured here):")
@@ -1111,7 +1111,7 @@ for name, percent in published.items():
 
 # %% [markdown]
 r"""
-The published figures are quoted, not measured: other people's networks, longer trainings, all pictures. Two are worth a thought. Support vectors on HOG, with all 60,000 pictures to learn from, stand *above* what three epochs of our small network give: the lead in the table above is a lead over 8,000 pictures. And the people of the list, who had not been trained, are at about the level of logistic regression: at 28 by 28 pixels a shirt and a coat are hard to tell apart.
+The published figures are quoted, not measured: other people's networks, longer trainings, all pictures (WRN is a wide residual network; random erasing is an augmentation that blots out a patch of each picture). Two are worth a thought. Support vectors on HOG, with all 60,000 pictures to learn from, stand *above* what three epochs of our small network give: the lead in the table above is a lead over 8,000 pictures. And the people of the list, who had not been trained, are at about the level of logistic regression: at 28 by 28 pixels a shirt and a coat are hard to tell apart.
 
 ## 11. Depth, and the way around
 
@@ -1121,7 +1121,7 @@ The **residual block** turns it round. Two convolutions compute a *change*, and 
 
 $$y = \operatorname{relu}\bigl(x + \text{change}(x)\bigr)$$
 
-Weights near zero now mean "do nothing", and the gradient has a way back on which nothing is multiplied. Where the block changes the shape (stride, channels), the way around is a convolution of 1 by 1 with batch norm.
+Weights near zero now mean "do nothing", and the gradient has a way back that passes no weights. Where the block changes the shape (stride, channels), the way around is a convolution of 1 by 1 with batch norm.
 """
 
 
@@ -1246,7 +1246,7 @@ claim("residuals-let-depth-train").judge(
 
 # %% [markdown]
 r"""
-The same layers, the same number of weights, one addition a block. Without it the tower of 34 layers ends with a higher loss than the shallowest one, although it could represent everything that the shallow one can. It is not a matter of what a network *can represent* but of what gradient descent *finds*. The last column hints at why: in the plain tower the first layer's gradient at the start grows many times over with depth, in the residual one hardly. There a small change of the first filters shakes everything behind them, and one direction downhill says little about the next step.
+The same layers, the same number of weights, one addition a block. Without it the tower of 34 layers ends with a higher loss than the shallowest one, although it could represent everything that the shallow one can. It is not a matter of what a network *can represent* but of what gradient descent *finds*. The last number of each printed line hints at why: in the plain tower the first layer's gradient at the start grows many times over with depth, in the residual one hardly. There a small change of the first filters shakes everything behind them, and one direction downhill says little about the next step.
 
 A residual network for real use has stages: each halves the picture and doubles the channels. `cnn.ResNet` is built that way. And it is trained with **augmentation**: every picture is mirrored or shifted by a pixel or two at random, as if there were more of them. On a clothing picture both are true: a mirrored boot is a boot. Here with few pictures, so that it fits into seconds.
 """
@@ -1354,7 +1354,7 @@ plot.show(
     plot.images(
         np.concatenate(chosen_maps),
         [
-            f"stage {s}: {stage.shape[-1]} x {stage.shape[-1]}"
+            f"{s}: {stage.shape[-1]} by {stage.shape[-1]}"
             for s, stage in enumerate(stages(best, boot_in), 1)
             for _ in range(6)
         ],
@@ -1515,7 +1515,7 @@ plot.show(
 
 # %% [markdown]
 r"""
-*How to see it:* look at what goes into the network, not at its shape. The loss goes down all the same, only less.
+*How to see it:* look at what goes into the network, not at its shape. No error will tell you: as with the rearranged pixels of section 9, the network still learns something.
 
 **Still in training mode.** Batch norm in training mode uses the statistics of the batch that it is given. So the answer to one picture depends on which other pictures are in the batch, and a batch with one class only is normalised until it looks like all of them.
 """
@@ -1613,7 +1613,7 @@ r"""
 
 <details><summary>A. Right, that is what pooling is for.</summary>
 
-**No.** Measured above: with three pixels of shift most of the accuracy was gone.
+**No.** Measured above: with three pixels of shift a large part of the accuracy was gone.
 
 </details>
 <details><summary>B. It needs average pooling instead.</summary>
