@@ -4,6 +4,7 @@ The answer to a case is a function of a run. It is used on two runs of the case 
 a number that does not set the case apart is no evidence, and neither is a guess.
 """
 
+import copy
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -34,25 +35,41 @@ def _own_verdict(reference, letter: str, seed: int):
 def _verdict(obj, letter: str, seed: int):
     from coursekit.clinic.runs import LETTERS, admit, control
 
-    run = admit(letter, seed, EPOCHS)
+    run = _nameless(admit(letter, seed, EPOCHS))
     name, number = _answer(obj(run))
     if name not in diagnoses.DIAGNOSES:
-        near = closest(name, diagnoses.DIAGNOSES) or diagnoses.DIAGNOSES
-        raise UnusableAnswerError(f"{name!r} is not on the list of diagnoses. Is it {near[0]!r}?")
+        raise UnusableAnswerError(_not_on_the_list(name))
     if name != _RIGHT[letter]:
         raise UnusableAnswerError(f"Measured in this run: {diagnoses.evidence_against(name, run)}.")
-    sick = [number, _answer(obj(admit(letter, seed + 1, EPOCHS)))[1]]
-    others = {k: _answer(obj(admit(k, seed, EPOCHS)))[1] for k in LETTERS if k != letter}
-    others["healthy"] = _answer(obj(control(seed, EPOCHS)))[1]
+    sick = [number, _answer(obj(_nameless(admit(letter, seed + 1, EPOCHS))))[1]]
+    others = {k: _answer(obj(_nameless(admit(k, seed, EPOCHS))))[1] for k in LETTERS if k != letter}
+    others["healthy"] = _answer(obj(_nameless(control(seed, EPOCHS))))[1]
     _expect_apart(sick, {k: v for k, v in others.items() if math.isfinite(v)})
     return name, True
+
+
+def _nameless(run):
+    """The run without its letter, which would be no measurement."""
+    run = copy.copy(run)
+    run.letter = "under examination"
+    return run
+
+
+def _not_on_the_list(name: str) -> str:
+    known = {d.lower(): d for d in diagnoses.DIAGNOSES}
+    near = closest(name.lower().replace("_", " "), known)
+    ask = f"Is it {known[near[0]]!r}?" if near else f"The list: {', '.join(diagnoses.DIAGNOSES)}."
+    return f"{name!r} is not on the list of diagnoses. {ask}"
 
 
 def _answer(answer) -> tuple[str, float]:
     """A name and a number, whatever a learner makes of that."""
     if not isinstance(answer, tuple | list) or len(answer) != 2:
+        came = {str: "One text", type(None): "Nothing", dict: "A dict"}.get(type(answer), "Something else")
+        came = f"{len(answer)} things" if isinstance(answer, tuple | list) else came
+        came = "A diagnosis alone" if isinstance(answer, str) and answer in diagnoses.DIAGNOSES else came
         raise UnusableAnswerError(
-            'Return two things: the diagnosis and what you measured, `return "wrong dim", number`.'
+            f"{came} came back. Return two things: the diagnosis and what you measured, `return name, number`."
         )
     name, number = answer
     if not isinstance(name, str):
@@ -75,9 +92,12 @@ def _expect_apart(sick: list[float], others: dict[str, float]) -> None:
     if max(map(abs, np.subtract([*sick, *values], sick[0]))) == 0:
         raise UnusableAnswerError(f"Your function gives {sick[0]:.4g} for every run: it measures nothing in this one.")
     below, above = min(others, key=others.get), max(others, key=others.get)
+    elsewhere = f"among the other runs it goes from {others[below]:.4g} ({below}) to {others[above]:.4g} ({above})"
+    if others[below] == others[above]:
+        elsewhere = f"every other run measures {others[below]:.4g}"
     raise UnusableAnswerError(
-        f"Two runs of this case measure {sick[0]:.4g} and {sick[1]:.4g}; among the other runs it goes from "
-        f"{others[below]:.4g} ({below}) to {others[above]:.4g} ({above}). The number does not set this case apart."
+        f"Two runs of this case measure {sick[0]:.4g} and {sick[1]:.4g}; {elsewhere}. "
+        "The number does not set this case apart."
     )
 
 
@@ -100,7 +120,7 @@ def _bank(letter: str, right: str, tempting: dict[str, str], symptom: Callable |
         if name != right
     }
     bank[_named(lambda run: (right, 1.0), "_a_guess")] = (
-        "The name fits, but this is a guess: your number does not come from the run. Measure something."
+        "The name fits, but the number is the same in every run: a guess. Measure something that this fault changes."
     )
     if symptom is not None:
         bank[_named(lambda run: (right, symptom(run)), "_the_symptom_again")] = (
@@ -128,7 +148,7 @@ def _case(letter, reference, *, hints, tempting, variant, difficulty=3, symptom=
             cases=lambda rng: iter([(letter, int(rng.integers(1000)))]),
             call=_examined,
             difficulty=difficulty,
-            minutes=5,
+            minutes=4,
             points=2,
             hints=hints,
             misconceptions=_bank(letter, right, tempting, symptom),
@@ -290,7 +310,7 @@ CASES = (
         tempting={
             "unshuffled data": "Good in training, bad in validation fits. But guessing would give one in ten; this is less.",
             "eval mode forgotten": "Dropout in the evaluation costs some points, not all of them.",
-            "wrong dim": "A softmax over the wrong axis learns slowly. This run learns as fast as the healthy one, but what?",
+            "wrong dim": "Then the loss would begin far above log(10). Here it begins where it should, and falls as it should.",
             "dead ReLU": "Dead units would leave the loss where it began. It falls as in the healthy run.",
         },
         symptom=None,  # fewer right than by chance is no bad evidence

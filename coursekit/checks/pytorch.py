@@ -1,8 +1,9 @@
-"""Exercises of *PyTorch*: one training step, and the evaluation loop.
+"""Exercise of *PyTorch*: one training step.
 
-Cases are arrays; the model, the optimiser and the loader are made of them each time an answer is used.
+Cases are arrays; the model and the optimiser are made of them each time an answer is used.
 """
 
+import inspect
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from coursekit.checks.core import Exercise, register
 from coursekit.checks.trial import UnusableAnswerError
 from coursekit.train import plain
 
-__all__ = ["evaluate", "linear", "plain_number", "tables", "training_step", "used"]
+__all__ = ["linear", "plain_number", "tables", "training_step", "used"]
 
 
 def linear(weight, bias):
@@ -26,10 +27,17 @@ def linear(weight, bias):
 
 
 def plain_number(value, what):
+    """The answer, if it is no tensor and no method."""
     import torch
 
+    if isinstance(value, torch.Tensor) and value.ndim:
+        raise UnusableAnswerError(
+            f"A tensor of shape {tuple(value.shape)} comes back. Asked is one number, the {what}."
+        )
     if isinstance(value, torch.Tensor):
         raise UnusableAnswerError(f"The {what} comes as a tensor. Take the number out of it: `.item()`.")
+    if inspect.isroutine(value):
+        raise UnusableAnswerError(f"A method comes back that was never called. With brackets: `.{value.__name__}()`.")
     return value
 
 
@@ -40,13 +48,32 @@ def tables(rng, n, d, k, dtype=np.float64, scale=1.0):
     return weight.astype(dtype), bias.astype(dtype), x.astype(dtype), y
 
 
+_EXPLAINED = {  # what PyTorch says, and what a beginner has done
+    "does not require grad": "The loss does not know where it comes from: it must be computed from `model(x)`, without "
+    "`no_grad` and without `detach`.",
+    "'float' object has no attribute 'backward'": "`.item()` comes last: a plain number has no graph to go back through.",
+    "'SGD' object has no attribute 'backward'": "It is the loss that goes backward: `loss.backward()`.",
+    "created only for scalar": "`backward` begins at one number: at the loss, not at the scores.",
+    "target with class probabilities": "The loss wants the scores of all classes, (N, K), not the winning class: no argmax.",
+    "must be Tensor, not": "The loss is given the scores and the labels: `loss_function(model(x), y)`.",
+    "must match the size of tensor": "One predicted class for each example is compared with y: `argmax(dim=1)`.",
+    "'bool' object has no attribute": "`max(dim=1)` gives a pair, values and places. You want the places: `argmax(dim=1)`.",
+    "values to unpack": "A loader deals one batch after the other: `for x, y in loader:`.",
+}
+
+
 def used(obj, *args):
-    """What an answer gives. PyTorch has an error of the kind that says here that nothing is written yet."""
+    """What an answer gives. PyTorch's own errors come with a sentence for beginners."""
     try:
         return obj(*args)
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # also the sign that nothing is written yet
         if "not implemented for" in str(error):  # an operation that does not take this kind of number
-            raise TypeError(str(error)) from error
+            raise UnusableAnswerError(f"PyTorch was given labels where it expects scores ({error}).") from error
+        raise
+    except (RuntimeError, AttributeError, TypeError, ValueError) as error:
+        said = next((text for part, text in _EXPLAINED.items() if part in str(error)), None)
+        if said:
+            error.args = (f"{error}. {said}",)
         raise
 
 
@@ -66,12 +93,22 @@ def _three_steps(obj, weight, bias, x, y, rate=0.1):
 
     model = torch.nn.Sequential(linear(weight, bias), torch.nn.Identity())
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.5)
-    loss = torch.nn.functional.cross_entropy
+    loss, steps = torch.nn.functional.cross_entropy, []
+    optimizer.register_step_post_hook(lambda *_: steps.append(1))
     batch = torch.from_numpy(x), torch.from_numpy(y)
     losses = [plain_number(used(obj, model, loss, optimizer, *batch), "loss") for _ in range(3)]
+    after = model[0].weight.detach().numpy().copy()
     if losses[0] is None:
-        return None
-    return _Trained(losses, model[0].weight.detach().numpy().copy(), model.training)
+        raise UnusableAnswerError("Nothing comes back (to print is not to return). End with `return loss.item()`.")
+    if len(steps) > 3:
+        raise UnusableAnswerError(
+            f"In three calls the optimiser took {len(steps)} steps. One call, one batch, one step."
+        )
+    if not steps and not np.array_equal(after, weight):
+        raise UnusableAnswerError(
+            "The weights move, but not by the optimizer you are given. Use it: `optimizer.step()`."
+        )
+    return _Trained(losses, after, model.training)
 
 
 def _step_cases(rng):
@@ -146,6 +183,47 @@ def _sum_of_the_losses(model, loss_function, optimizer, x, y):
     return plain.training_step(model, lambda s, t: loss_function(s, t) * len(t), optimizer, x, y)
 
 
+def _sigmoid_first(model, loss_function, optimizer, x, y):
+    return plain.training_step(model, lambda s, t: loss_function(s.sigmoid(), t), optimizer, x, y)
+
+
+def _relu_first(model, loss_function, optimizer, x, y):
+    return plain.training_step(model, lambda s, t: loss_function(s.relu(), t), optimizer, x, y)
+
+
+def _divided_once_more(model, loss_function, optimizer, x, y):
+    return plain.training_step(model, lambda s, t: loss_function(s, t) / len(t), optimizer, x, y)
+
+
+def _uphill(model, loss_function, optimizer, x, y):
+    return -plain.training_step(model, lambda s, t: -loss_function(s, t), optimizer, x, y)
+
+
+def _backward_twice(model, loss_function, optimizer, x, y):
+    loss = loss_function(model(x), y)
+    optimizer.zero_grad()
+    loss.backward(retain_graph=True)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _by_hand(model, loss_function, optimizer, x, y):
+    import torch
+
+    return plain.training_step(model, loss_function, torch.optim.SGD(model.parameters(), lr=0.1), x, y)
+
+
+def _scores_returned(model, loss_function, optimizer, x, y):
+    scores = model(x)
+    plain.training_step(model, loss_function, optimizer, x, y)
+    return scores
+
+
+def _nothing_returned(model, loss_function, optimizer, x, y):
+    plain.training_step(model, loss_function, optimizer, x, y)
+
+
 def _two_steps(model, loss_function, optimizer, x, y):
     loss = plain.training_step(model, loss_function, optimizer, x, y)
     optimizer.step()
@@ -153,8 +231,8 @@ def _two_steps(model, loss_function, optimizer, x, y):
 
 
 NO_CHANGE = (
-    "The weights never change. Is `optimizer.step()` missing, or does `zero_grad` stand between backward and step, so that "
-    "the step follows nothing?"
+    "The weights never change. Is `loss.backward()` or `optimizer.step()` missing, or without its brackets? Or does "
+    "`zero_grad` stand between the two, so that the step follows nothing?"
 )
 
 
@@ -198,168 +276,16 @@ training_step = register(
             _loss_after: "You compute the loss once more after the step. Return the one that the step was computed from: it is free.",
             _in_eval_mode: "You train in eval mode, where dropout and batch normalisation do not work as they should. Leave the mode alone.",
             _sum_of_the_losses: "This is the sum over the batch. cross_entropy gives the mean; leave it so, or the step grows with the batch.",
-            _two_steps: "You take two steps on one gradient. One batch, one step.",
+            _two_steps: "You take two steps in one call. One batch, one step.",
+            _sigmoid_first: "You apply a sigmoid before the loss. Cross-entropy has its softmax inside: give it bare scores.",
+            _relu_first: "You apply a ReLU to the scores. Scores may be negative: give them to the loss as they are.",
+            _divided_once_more: "You divide by the size of the batch. cross_entropy gives the mean already.",
+            _uphill: "Your steps go uphill, and the loss grows. `loss.backward()`, without a minus: the optimiser subtracts.",
+            _backward_twice: "You call backward twice, and the two gradients add up. Once is enough.",
+            _by_hand: "You step by another rule than that of the optimizer that you are given (here it has momentum).",
+            _scores_returned: "You return the scores. Asked is the loss, as a number: `loss.item()`.",
+            _nothing_returned: "The loss is not handed back.",
         },
         variants=(_zeroed_at_the_end,),
-    )
-)
-
-# -- the evaluation loop ---------------------------------------------------------------------------------------------------
-
-
-class _Evaluated(NamedTuple):
-    """What an evaluation gave, and how it was done."""
-
-    accuracy: float
-    training_mode_afterwards: bool
-    gradients_recorded: bool
-
-
-def _evaluated(obj, weight, bias, x, y, batch):
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    class Watched(torch.nn.Module):
-        """Dropout, then a dense layer; notes whether a graph was recorded."""
-
-        def __init__(self):
-            super().__init__()
-            self.drop, self.layer, self.recorded = torch.nn.Dropout(0.5), linear(weight, bias), False
-
-        def forward(self, x):
-            self.recorded = self.recorded or torch.is_grad_enabled()
-            return self.layer(self.drop(x))
-
-    model = Watched()
-    loader = DataLoader(TensorDataset(torch.from_numpy(x), torch.from_numpy(y)), batch_size=batch)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        accuracy = plain_number(used(obj, model, loader), "accuracy")
-    return None if accuracy is None else _Evaluated(accuracy, model.training, model.recorded)
-
-
-def _evaluation_cases(rng):
-    yield (*_learned(rng, 40, 6, 3), 12)  # the last batch is smaller
-    yield (*_learned(rng, 33, 5, 4), 8)
-    yield (*_learned(rng, 1, 3, 2), 4)
-    yield (np.zeros((2, 3)), np.zeros(2), rng.normal(size=(9, 3)), np.array([0, 1, 1, 0, 1, 1, 1, 0, 1]), 4)
-    weight, bias, x, y = _learned(rng, 21, 6, 3, np.float32)
-    yield weight, bias, 100 * x, y, 5
-
-
-def _learned(rng, n, d, k, dtype=np.float64):
-    """A classifier that is right on most of its examples."""
-    weight, bias, x, y = tables(rng, n, d, k, dtype)
-    y = np.where(rng.random(n) < 0.75, (x @ weight.T + bias).argmax(axis=1), y)
-    return weight, bias, x, y
-
-
-def _measured(model, loader, *, mode=True, back=True, record=False, share=None):
-    import torch
-
-    if mode:
-        model.eval()
-    counts = []
-    with torch.set_grad_enabled(record):
-        for x, y in loader:
-            counts.append(((model(x).argmax(dim=1) == y).sum().item(), len(y)))
-    if back:
-        model.train()
-    right, sizes = np.array(counts, dtype=float).T
-    return float(right.sum() / sizes.sum() if share is None else share(right, sizes))
-
-
-def _eval_forgotten(model, loader):
-    return _measured(model, loader, mode=False)
-
-
-def _graph_recorded(model, loader):
-    return _measured(model, loader, record=True)
-
-
-def _left_in_eval(model, loader):
-    return _measured(model, loader, back=False)
-
-
-def _neither_mode_nor_no_grad(model, loader):
-    return _measured(model, loader, mode=False, record=True)
-
-
-def _mean_of_batches(model, loader):
-    return _measured(model, loader, share=lambda right, sizes: np.mean(right / sizes))
-
-
-def _counted(model, loader):
-    return _measured(model, loader, share=lambda right, sizes: right.sum())
-
-
-def _last_batch(model, loader):
-    return _measured(model, loader, share=lambda right, sizes: right[-1] / sizes[-1])
-
-
-def _first_batch(model, loader):
-    return _measured(model, loader, share=lambda right, sizes: right[0] / sizes[0])
-
-
-def _by_the_number_of_batches(model, loader):
-    return _measured(model, loader, share=lambda right, sizes: right.sum() / len(sizes))
-
-
-def _errors(model, loader):
-    return _measured(model, loader, share=lambda right, sizes: 1 - right.sum() / sizes.sum())
-
-
-def _per_cent(model, loader):
-    return 100 * _measured(model, loader)
-
-
-def _accuracy_as_tensor(model, loader):
-    import torch
-
-    return torch.tensor(_measured(model, loader))
-
-
-def _all_at_once(model, loader):
-    import torch
-
-    model.eval()
-    with torch.inference_mode():
-        right = torch.cat([model(x).max(dim=1).indices == y for x, y in loader])
-    model.train()
-    return right.double().mean().item()
-
-
-evaluate = register(
-    Exercise(
-        id="pytorch.evaluate",
-        notebook="pytorch",
-        reference=plain.evaluate,
-        cases=_evaluation_cases,
-        call=_evaluated,
-        difficulty=3,
-        minutes=8,
-        points=2,
-        seconds=30.0,
-        hints=[
-            "Before the loop the model must change its mode, and after it back again. And nothing needs to be recorded.",
-            "Count how many are right and how many there are, over all batches, and divide at the end: the last batch may be smaller.",
-            "`model.eval()`, `with torch.no_grad():`, in the loop `right += (model(x).argmax(dim=1) == y).sum().item()`, then `model.train()`.",
-        ],
-        misconceptions={
-            _eval_forgotten: "Dropout was still dropping: call `model.eval()` before the loop.",
-            _graph_recorded: "The number is right, but a graph was recorded that nobody needs: put the loop under `with torch.no_grad():`.",
-            _left_in_eval: "The number is right, but the model is left in eval mode, and the next training step would train it so. "
-            "`model.train()` at the end.",
-            _neither_mode_nor_no_grad: "Two things are missing: `model.eval()` before the loop and `torch.no_grad()` around it.",
-            _mean_of_batches: "You averaged the accuracies of the batches. The last batch is smaller, so its examples count too much.",
-            _counted: "This is how many are right. Divide by how many there are.",
-            _last_batch: "This is the accuracy of the last batch only. Add up over all of them.",
-            _first_batch: "This is the accuracy of the first batch only: does `return` stand inside the loop?",
-            _by_the_number_of_batches: "`len(loader)` is the number of batches, not of examples. Add up `len(y)`.",
-            _errors: "This is the share of errors. Asked is the share that is right.",
-            _per_cent: "This is in per cent. Return a share between 0 and 1.",
-            _accuracy_as_tensor: "You return a tensor. Return a number: `.item()`.",
-        },
-        variants=(_all_at_once,),
     )
 )
