@@ -135,7 +135,11 @@ class Exercise:
 
     def _named_mistake(self, cases: list[tuple], trial: Trial) -> str | None:
         """The message of the misconception that gives what the learner's answer gives, on every case that was run."""
-        known = {wrong: attempt(self, wrong, cases[: len(trial.outcomes)]) for wrong in self.misconceptions}
+        known = {}
+        for wrong in self.misconceptions if trial.outcomes else ():
+            first = attempt(self, wrong, cases[:1]).outcomes
+            if first and trial.outcomes[0].alike(first[0], kinds=False):  # else it cannot be this one: save the time
+                known[wrong] = attempt(self, wrong, cases[: len(trial.outcomes)])
         for kinds in (True, False):  # first the very same answer, then the same numbers of another kind
             for wrong, tried in known.items():
                 triples = list(zip(trial.outcomes, tried.outcomes, trial.expected, strict=False))

@@ -44,13 +44,13 @@ def _number_of_a_step(found, trained):
 
 
 def _overfit_cases(rng):
-    yield (*tables(rng, 6, 12, 3), 1.0, 60, 0.2)
-    yield (*tables(rng, 5, 10, 4), 1.0, 60, 0.3)
+    yield (*tables(rng, 6, 12, 3), 1.0, 30, 0.2)
+    yield (*tables(rng, 5, 10, 4), 1.0, 30, 0.3)
     weight, bias, x, _ = tables(rng, 4, 5, 2)
     yield weight, bias, x[[0, 0, 1, 1]], np.array([0, 1, 0, 1]), 0.5, 20, 0.1  # alike, with different labels
-    yield (*tables(rng, 1, 3, 2), 0.5, 60, 0.2)
+    yield (*tables(rng, 1, 3, 2), 0.5, 30, 0.2)
     yield np.zeros((2, 3)), np.zeros(2), rng.normal(size=(3, 3)), np.array([1, 1, 1]), 0.3, 3, 0.1  # too few steps
-    yield (*tables(rng, 4, 8, 3, np.float32, scale=100.0), 1e-3, 60, 0.1)
+    yield (*tables(rng, 4, 8, 3, np.float32, scale=100.0), 1e-3, 30, 0.1)
     yield np.zeros((2, 3)), np.zeros(2), rng.normal(size=(4, 3)), np.array([0, 1, 1, 0]), 0.3, 5, 2.0  # at once
     yield from _just_enough_and_just_not(*tables(rng, 6, 12, 3), 1.0, 0.2)
 
