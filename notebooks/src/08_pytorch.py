@@ -237,7 +237,7 @@ claim("frameworks-compute-the-same").judge(
 
 # %% [markdown]
 r"""
-On the left the second curve hides the first. On the right is what remains (the largest difference up to each step): the last digit of the format. It is not a mistake of either side. A sum of 784 products depends, in its last digit, on the order in which they are added, and the two libraries add in different orders. In `float64` the last digit is a billion times smaller, and so is the difference. *That* is how one tells rounding from a bug: a bug does not shrink with the format.
+On the left the two curves lie on each other. On the right is what remains (the largest difference up to each step): the last digit of the format. It is not a mistake of either side. A sum of 784 products depends, in its last digit, on the order in which they are added, and the two libraries add in different orders. In `float64` the last digit is a billion times smaller, and so is the difference. *That* is how one tells rounding from a bug: a bug does not shrink with the format.
 
 So nothing that you learned about gradients, optimisers and layers has to be learned again. What PyTorch adds is speed on other chips, hundreds of layers, and tools around them.
 
