@@ -265,10 +265,10 @@ print(
 reveal(
     "components.linear",
     f"spaces {final.max():.1f} degrees apart at most, error {max(ratios):.4f} times PCA's; axes {nearest_axis:.0f} degrees off",
-    3 if max(ratios) > 1.02 else 2 if final.max() > 10 else 0 if nearest_axis < 10 else 1,
+    3 if max(ratios) > 1.02 else 2 if final.max() > 5 else 0 if nearest_axis < 10 else 1,
 )
 claim("linear-autoencoder-is-pca").judge(
-    final.max() < 10 and max(ratios) < 1.01 and abs(closed / best - 1) < 1e-4,
+    final.max() < 5 and max(ratios) < 1.01 and abs(closed / best - 1) < 1e-4,
     evidence=f"code of 8, 3 trainings: largest angle to PCA's space {final.max():.2f} degrees, error at most "
     f"{max(ratios):.4f} times PCA's; the single axes are {nearest_axis:.0f} degrees off",
 )
