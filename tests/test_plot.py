@@ -189,3 +189,10 @@ def test_points_of_a_kind_share_colour_and_marker():
     ax = plot.points([1, 2, 3], [1, 2, 3], kinds=["a", "b", "a"], xlabel="x", ylabel="y")
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
     assert [len(line.get_xdata()) for line in ax.lines] == [2, 1]
+
+
+def test_the_number_of_a_bar_below_zero_stands_below_its_whisker():
+    ax = plot.bars({"loss": [-3.0, -1.0], "gain": [1.0, 3.0]}, ylabel="points")
+    places = {text.get_text(): (text.xy[1], text.get_va()) for text in ax.texts}
+    assert places == {"-2": (-3.0, "top"), "2": (3.0, "bottom")}
+    plt.close(ax.figure)

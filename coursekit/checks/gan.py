@@ -1,4 +1,4 @@
-"""Exercises of *Generative adversarial networks*: the two losses of the game, and the best discriminator there is."""
+"""Exercises of *Generative adversarial networks*: the two losses of the game."""
 
 import numpy as np
 import torch
@@ -8,13 +8,15 @@ from coursekit.checks.core import Exercise, register
 from coursekit.checks.trial import UnusableAnswerError
 from coursekit.models import gan
 
-__all__ = ["discriminator_loss", "generator_loss", "optimal_discriminator"]
+__all__ = ["discriminator_loss", "generator_loss"]
 
 
 def _use_loss(obj, *arrays):
     """Call a loss on tensors; what counts is its value and the gradient that it sends to each score."""
     scores = [torch.tensor(array, requires_grad=True) for array in arrays]
     loss = obj(*scores)
+    if loss is None:
+        raise UnusableAnswerError("Your function returns nothing: its last line should begin with `return`.")
     if not isinstance(loss, torch.Tensor):
         raise UnusableAnswerError(
             f"Return a tensor, not a {type(loss).__name__}: PyTorch must be able to go back through it."
@@ -89,6 +91,59 @@ def _squared(real, fake):
     return ((real - 1) ** 2).mean() + (fake**2).mean()
 
 
+def _same_sign(real, fake):
+    return F.softplus(real).mean() + F.softplus(fake).mean()
+
+
+def _made_only(real, fake):
+    return F.softplus(fake).mean() + 0 * real.sum()
+
+
+def _subtracted(real, fake):
+    return F.softplus(-real).mean() - F.softplus(fake).mean()
+
+
+def _not_averaged(real, fake):
+    return F.softplus(-real) + F.softplus(fake)
+
+
+def _negative_logs(real, fake):
+    return -_logs_of_sigmoids(real, fake)
+
+
+def _padded_logs(real, fake, little=1e-8):
+    return -torch.log(torch.sigmoid(real) + little).mean() - torch.log(1 - torch.sigmoid(fake) + little).mean()
+
+
+def _less_padded_logs(real, fake):
+    return _padded_logs(real, fake, 1e-12)
+
+
+def _library_of_sigmoids(real, fake):
+    loss, real, fake = F.binary_cross_entropy, torch.sigmoid(real), torch.sigmoid(fake)
+    return loss(real, torch.ones_like(real)) + loss(fake, torch.zeros_like(fake))
+
+
+def _logs_of_scores(real, fake):
+    return -torch.log(real).mean() - torch.log(1 - fake).mean()
+
+
+def _of_mean_scores(real, fake):
+    return F.softplus(-real.mean()) + F.softplus(fake.mean())
+
+
+def _probability_wrong(real, fake):
+    return torch.sigmoid(-real).mean() + torch.sigmoid(fake).mean()
+
+
+def _squared_probabilities(real, fake):
+    return torch.sigmoid(-real).square().mean() + torch.sigmoid(fake).square().mean()
+
+
+def _both_detached(real, fake):
+    return gan.discriminator_loss(real.detach(), fake.detach())
+
+
 def _by_library(real, fake):
     loss = F.binary_cross_entropy_with_logits
     return loss(real, torch.ones_like(real)) + loss(fake, torch.zeros_like(fake))
@@ -131,6 +186,25 @@ discriminator_loss = register(
             "wrong with made points. It is the *points* that are detached, before they go into the discriminator.",
             _difference_of_means: "This is the loss of a Wasserstein critic, which needs its slope held down. Here it is cross-entropy.",
             _squared: "This is the squared error of the scores (least-squares GAN). Here it is cross-entropy.",
+            gan.discriminator_hinge_loss: "This is the hinge loss, which asks for a margin and no more. Here it is cross-entropy.",
+            _same_sign: "Both kinds get softplus(s), so real points count as made. For the real ones it is `F.softplus(-s)`.",
+            _made_only: "The real points cost nothing here, so calling everything made is perfect. Add their part.",
+            _subtracted: "You subtracted the made points' part. Both are costs: add them.",
+            _not_averaged: "You return one loss for each pair of points. Take the mean over the real ones, the mean over the made "
+            "ones, and add the two numbers.",
+            _negative_logs: "The minus before the logarithms is missing: this one falls as the discriminator gets worse.",
+            _padded_logs: "A small number (1e-8) inside the logarithm hides the infinity, but caps the loss and kills the gradient "
+            "where the discriminator is most wrong. `F.softplus` needs no such crutch.",
+            _less_padded_logs: "A small number (1e-12) inside the logarithm hides the infinity, but caps the loss and kills the "
+            "gradient where the discriminator is most wrong. `F.softplus` needs no such crutch.",
+            _library_of_sigmoids: "`F.binary_cross_entropy` of a sigmoid cuts the loss off at 100 a point. Its sister "
+            "`F.binary_cross_entropy_with_logits` takes the scores themselves.",
+            _logs_of_scores: "You took logarithms of the scores as if they were probabilities. A score may be negative: "
+            "log sigmoid(s) is `-F.softplus(-s)`.",
+            _of_mean_scores: "You took the mean of the scores first. Take the loss of each score, then the mean.",
+            _probability_wrong: "This is the probability of being wrong. The cross-entropy is -log of the probability of being right.",
+            _squared_probabilities: "You squared how far the probabilities are off. The cross-entropy takes a logarithm.",
+            _both_detached: "The value is right, but no gradient comes back: the scores are detached. Nothing would be learned.",
         },
         variants=(_by_library, _by_logsigmoid),
     )
@@ -188,6 +262,54 @@ def _of_the_mean_score(fake):
     return F.softplus(-fake.mean())
 
 
+def _saturating_logs(fake):
+    return torch.log(1 - torch.sigmoid(fake)).mean()
+
+
+def _discriminator_logs(fake):
+    return -torch.log(1 - torch.sigmoid(fake)).mean()
+
+
+def _generator_negative_logs(fake):
+    return torch.log(torch.sigmoid(fake)).mean()
+
+
+def _generator_padded(fake, little=1e-8):
+    return -torch.log(torch.sigmoid(fake) + little).mean()
+
+
+def _generator_less_padded(fake):
+    return _generator_padded(fake, 1e-12)
+
+
+def _generator_library_of_sigmoid(fake):
+    return F.binary_cross_entropy(torch.sigmoid(fake), torch.ones_like(fake))
+
+
+def _minus_probability(fake):
+    return -torch.sigmoid(fake).mean()
+
+
+def _of_the_mean_probability(fake):
+    return -torch.log(torch.sigmoid(fake).mean())
+
+
+def _log_of_score(fake):
+    return -torch.log(fake).mean()
+
+
+def _generator_squared(fake):
+    return (fake - 1).square().mean()
+
+
+def _generator_not_averaged(fake):
+    return F.softplus(-fake)
+
+
+def _generator_halved(fake):
+    return F.softplus(-fake).mean() / 2
+
+
 def _generator_by_library(fake):
     return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
 
@@ -222,103 +344,24 @@ generator_loss = register(
             _share_found_out: "This is the mean probability of being found out. The cross-entropy has a logarithm: -log of the "
             "probability of being taken for real.",
             _of_the_mean_score: "You took the mean of the scores first. Take the loss of each score, then the mean.",
+            _saturating_logs: "This is log(1 - D), the loss of the pure game, flat where the discriminator is sure; and computed "
+            "through a sigmoid it is even infinite for large scores. Take -log D, with `F.softplus`.",
+            _discriminator_logs: "-log(1 - D) is what the *discriminator* pays for made points. The generator wants the label 1: -log D.",
+            _generator_negative_logs: "The minus before the logarithm is missing: this generator is paid for being found out.",
+            _generator_padded: "A small number (1e-8) inside the logarithm hides the infinity, but caps the loss, and with it the "
+            "pull, just where the forgery is worst. `F.softplus(-s)` needs no such crutch.",
+            _generator_less_padded: "A small number (1e-12) inside the logarithm hides the infinity, but caps the loss, and with it "
+            "the pull, just where the forgery is worst. `F.softplus(-s)` needs no such crutch.",
+            _generator_library_of_sigmoid: "`F.binary_cross_entropy` of a sigmoid cuts the loss off at 100 a point. Its sister "
+            "`F.binary_cross_entropy_with_logits` takes the scores themselves.",
+            _minus_probability: "This is minus the mean probability. The cross-entropy has a logarithm: -log D.",
+            _of_the_mean_probability: "You took the logarithm of the mean probability. Take -log D of each point, then the mean.",
+            _log_of_score: "You took the logarithm of the scores as if they were probabilities. A score may be negative: "
+            "-log sigmoid(s) is `F.softplus(-s)`.",
+            _generator_squared: "This is the squared error of the scores (least-squares GAN). Here it is cross-entropy.",
+            _generator_not_averaged: "You return one loss a point. Take the mean over the batch.",
+            _generator_halved: "You halved it. It is the mean over the batch, nothing more.",
         },
         variants=(_generator_by_library,),
-    )
-)
-
-# -- the best discriminator --------------------------------------------------------------------------------------------------
-
-
-def _densities(rng):
-    yield np.array([1.0, 3.0, 0.2]), np.array([1.0, 1.0, 0.6])
-    yield rng.random(1), rng.random(1)  # a single point
-    yield rng.random((3, 5)), rng.random((3, 5))  # a grid in the plane
-    yield np.array([0.0, 0.0, 0.3]), np.array([0.1, 2.0, 0.3])  # where nothing is real
-    yield rng.random(4) + 0.1, np.zeros(4)  # where nothing is made
-    yield 1e5 * rng.random(6), 1e5 * rng.random(6)  # densities may be above 1
-    yield rng.random(7).astype(np.float32), rng.random(7).astype(np.float32)
-    yield 1e-200 * rng.random(3), 1e-200 * rng.random(3)  # far from everything
-
-
-def _probability_made(p_real, p_fake):
-    return p_fake / (p_real + p_fake)
-
-
-def _ratio(p_real, p_fake):
-    with np.errstate(divide="ignore"):
-        return p_real / p_fake
-
-
-def _difference(p_real, p_fake):
-    return p_real - p_fake
-
-
-def _over_all_points(p_real, p_fake):
-    return p_real / (p_real + p_fake).sum()
-
-
-def _the_likelier(p_real, p_fake):
-    return (p_real > p_fake).astype(p_real.dtype)
-
-
-def _best_squared(p_real, p_fake):
-    return np.nan_to_num(p_real**2 / np.maximum(p_real**2 + p_fake**2, 1e-300)).astype(p_real.dtype)
-
-
-def _real_density(p_real, p_fake):
-    return p_real.copy()
-
-
-def _softmax_of_densities(p_real, p_fake):
-    return 1 / (1 + np.exp(np.clip(p_fake - p_real, -700, 700)))
-
-
-def _padded(p_real, p_fake):
-    return p_real / (p_real + p_fake + 1e-8)
-
-
-def _always_half(p_real, p_fake):
-    return np.full_like(p_real, 0.5)
-
-
-def _without_the_made(p_real, p_fake):
-    return 1 - p_fake / (p_real + p_fake)
-
-
-def _with_where(p_real, p_fake):
-    total = p_real + p_fake
-    return np.divide(p_real, total, out=np.zeros_like(p_real), where=total > 0)
-
-
-optimal_discriminator = register(
-    Exercise(
-        id="gan.optimal_discriminator",
-        notebook="gans",
-        reference=gan.optimal_discriminator,
-        cases=_densities,
-        difficulty=2,
-        minutes=6,
-        points=2,
-        hints=[
-            "Near one point x there are p_real(x) real points for every p_fake(x) made ones. Which share of them is real?",
-            "Or by calculus: at each x minimise -p_real log D - p_fake log(1 - D). Where is the slope with respect to D zero?",
-            "`return p_real / (p_real + p_fake)`",
-        ],
-        misconceptions={
-            _probability_made: "This is the probability that a point was *made*. The discriminator says how likely it is real.",
-            _ratio: "This is the ratio of the densities, from 0 to infinity. A probability is p_real out of *both together*.",
-            _difference: "This is the difference of the densities. A probability is a share: p_real out of p_real + p_fake.",
-            _over_all_points: "You divided by a sum over all points x. Each point is judged by itself: no sum.",
-            _the_likelier: "This is the decision, 0 or 1. The best discriminator says how sure it may be.",
-            _best_squared: "The densities are squared. The slope of the loss is zero where D = p_real / (p_real + p_fake).",
-            _real_density: "This is the density of the real points. How many made ones are there at the same place?",
-            _softmax_of_densities: "You put the densities through a sigmoid, as if they were scores. The share is p_real / (p_real + p_fake); "
-            "its score would be log(p_real / p_fake).",
-            _padded: "A small number was added below, against a division by 0. Far from everything both densities are smaller than that "
-            "number, and the answer there becomes 0. They are never both 0 here: leave it out.",
-            _always_half: "One half is the answer only where both are equally likely: once the generator has won.",
-        },
-        variants=(_without_the_made, _with_where),
     )
 )

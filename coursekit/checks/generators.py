@@ -68,6 +68,10 @@ def _spreads_only(a, b):
     return _means_only(a, b) + ((a.std(axis=0, ddof=1) - b.std(axis=0, ddof=1)) ** 2).sum()
 
 
+def _spreads_over_n(a, b):
+    return _means_only(a, b) + ((a.std(axis=0) - b.std(axis=0)) ** 2).sum()
+
+
 def _roots_forgotten(a, b):
     (m, n), cov_a, cov_b = _parts(a, b)
     return ((m - n) ** 2).sum() + np.trace(cov_a + cov_b) - 2 * np.trace(cov_a @ cov_b)
@@ -86,6 +90,77 @@ def _one_mean_for_all(a, b):
 def _mean_of_squares(a, b):
     (m, n), cov_a, cov_b = _parts(a, b)
     return ((m - n) ** 2).mean() + np.trace(cov_a + cov_b) - 2 * _shared(cov_a, cov_b)
+
+
+def _pieces(a, b):
+    """The means' part, the two traces together, and the product of the covariances."""
+    _, cov_a, cov_b = _parts(a, b)
+    return _means_only(a, b), np.trace(cov_a + cov_b), cov_a @ cov_b
+
+
+def _eigenvalues_of_a_symmetric_one(a, b):
+    means, traces, product = _pieces(a, b)
+    return means + traces - 2 * np.sqrt(np.linalg.eigvalsh(product).clip(0)).sum()
+
+
+def _rows_for_features(a, b):
+    cov_a, cov_b = np.cov(a), np.cov(b)
+    return _means_only(a, b) + np.trace(cov_a) + np.trace(cov_b) - 2 * _shared(cov_a, cov_b)
+
+
+def _added(a, b):
+    return _by_formula(a, b, factor=-2.0)
+
+
+def _last_part_missing(a, b):
+    return _by_formula(a, b, factor=0.0)
+
+
+def _root_of_the_trace(a, b):
+    means, traces, product = _pieces(a, b)
+    return means + traces - 2 * np.sqrt(np.trace(product))
+
+
+def _number_by_number(a, b):
+    _, cov_a, cov_b = _parts(a, b)
+    means, traces, _ = _pieces(a, b)
+    return means + traces - 2 * np.sqrt(np.linalg.eigvals(cov_a * cov_b).real.clip(0)).sum()
+
+
+def _traces_multiplied(a, b):
+    _, cov_a, cov_b = _parts(a, b)
+    means, traces, _ = _pieces(a, b)
+    return means + traces - 2 * np.sqrt(np.trace(cov_a) * np.trace(cov_b))
+
+
+def _eigenvalues_apart(a, b):
+    _, cov_a, cov_b = _parts(a, b)
+    means, traces, _ = _pieces(a, b)
+    roots = [np.sqrt(np.linalg.eigvalsh(cov).clip(0)) for cov in (cov_a, cov_b)]
+    return means + traces - 2 * (roots[0] * roots[1]).sum()
+
+
+def _not_centred(a, b):
+    square_a, square_b = a.T @ a / len(a), b.T @ b / len(b)
+    return _means_only(a, b) + np.trace(square_a + square_b) - 2 * _shared(square_a, square_b)
+
+
+def _means_of_rows(a, b):
+    means = _means_only(a, b)
+    return ((a.mean(axis=1) - b.mean(axis=1)) ** 2).sum() + _by_formula(a, b) - means
+
+
+def _distances_added(a, b):
+    return _by_formula(a, b) - _means_only(a, b) + np.abs(a.mean(axis=0) - b.mean(axis=0)).sum()
+
+
+def _whole_table_summed(a, b):
+    _, cov_a, cov_b = _parts(a, b)
+    return _means_only(a, b) + (cov_a + cov_b).sum() - 2 * _shared(cov_a, cov_b)
+
+
+def _turned(a, b):
+    return -_by_formula(a, b)
 
 
 def _by_nuclear_norm(a, b):
@@ -122,11 +197,28 @@ frechet_distance = register(
             "matrix that, times itself, gives it. Its trace is the sum of the roots of the *eigenvalues*.",
             _spreads_only: "You compared feature by feature. How the features go together, which the covariance holds off its diagonal, "
             "is lost.",
+            _spreads_over_n: "You compared the spreads feature by feature. How the features go together, which the covariance holds "
+            "off its diagonal, is lost.",
             _roots_forgotten: "The root is missing: the trace of (C_a C_b)^(1/2), not of C_a C_b.",
             _difference_of_covariances: "You took the squared difference of the covariances. The formula has traces, which are in the same "
             "units as the means' part.",
             _one_mean_for_all: "`a.mean()` is one number over rows *and* features. Each feature has a mean of its own: axis=0.",
             _mean_of_squares: "You averaged the squared differences of the means over the features. The squared length is their sum.",
+            _eigenvalues_of_a_symmetric_one: "`eigvalsh` reads half of the matrix and takes the other half for its mirror image. The "
+            "product of two symmetric matrices is not symmetric: use `eigvals`.",
+            _rows_for_features: "`np.cov(a)` takes each *row* for a feature. Here a row is an example: `np.cov(a, rowvar=False)`.",
+            _added: "The last part is subtracted: two equal clouds have the distance 0.",
+            _last_part_missing: "The last part is missing: minus twice the trace of the root. Two equal clouds have the distance 0.",
+            _root_of_the_trace: "You took the root of the sum of the eigenvalues. It is the sum of their roots: first the root, then the sum.",
+            _number_by_number: "`cov_a * cov_b` multiplies number by number. The matrix product is `cov_a @ cov_b`.",
+            _traces_multiplied: "You took the root of the product of the two traces. It is the trace of the root of the matrix product.",
+            _eigenvalues_apart: "You multiplied the eigenvalues of the one covariance by those of the other. That is right only if both "
+            "stretch along the same directions. Take the eigenvalues of the product, `cov_a @ cov_b`.",
+            _not_centred: "The means were not taken away before squaring, so these are no covariances. `np.cov` takes them away.",
+            _means_of_rows: "You took the mean of each row (axis=1). Each feature has a mean of its own: axis=0.",
+            _distances_added: "You added the absolute differences of the means. The formula has the sum of their squares.",
+            _whole_table_summed: "You summed all numbers of the covariances. The trace is the sum of the diagonal: `np.trace`.",
+            _turned: "The sign is turned: a distance is not negative.",
         },
         variants=(_by_formula, _by_nuclear_norm),
     )

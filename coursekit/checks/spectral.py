@@ -22,9 +22,16 @@ def _cases(rng):
 
 
 def _use(obj, weight, u, steps):
-    answer = obj(torch.tensor(weight), torch.tensor(u), steps)
+    start, matrix = torch.tensor(u), torch.tensor(weight)
+    answer = obj(matrix, start, steps)
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         raise UnusableAnswerError("Return two things: `return sigma, u`.")
+    if not all(isinstance(value, torch.Tensor) for value in answer):
+        raise UnusableAnswerError(
+            "Return sigma and u as tensors, without `.item()` or NumPy: a gradient must pass sigma."
+        )
+    if not (np.array_equal(start, u) and np.array_equal(matrix, weight)):
+        raise UnusableAnswerError("Your code changes `u` or `weight` in place. Make a new tensor: `u = ...`.")
     return {name: np.asarray(value) for name, value in zip(("sigma", "u"), answer, strict=True)}
 
 
@@ -105,6 +112,92 @@ def _exact(weight, u, steps):
     return sigma[0], left[:, 0] * torch.sign(left[:, 0] @ u)
 
 
+def _exact_from_the_start(weight, u, steps):
+    return torch.linalg.svdvals(weight)[0], u
+
+
+def _u_left_long(weight, u, steps):
+    for _ in range(steps):
+        v = _unit(weight.T @ u)
+        u = weight @ v
+    return u.norm(), u
+
+
+def _only_v_shortened(weight, u, steps):
+    for _ in range(steps):
+        v = _unit(weight.T @ u)
+        u = weight @ v
+    return u @ weight @ v, u
+
+
+def _only_u_shortened(weight, u, steps):
+    for _ in range(steps):
+        v = weight.T @ u
+        u = _unit(weight @ v)
+    return u @ weight @ v, u
+
+
+def _one_more(weight, u, steps):
+    u, v = _walk(weight, u, steps + 1)
+    return u @ weight @ v, u
+
+
+def _never_transposed(weight, u, steps):
+    for _ in range(steps):
+        v = _unit(weight @ u)
+        u = _unit(weight @ v)
+    return u @ weight @ v, u
+
+
+def _transposed_the_wrong_one(weight, u, steps):
+    for _ in range(steps):
+        v = _unit(weight @ u)
+        u = _unit(weight.T @ v)
+    return u @ weight @ v, u
+
+
+def _sigma_too_early(weight, u, steps):
+    for _ in range(steps):
+        v = _unit(weight.T @ u)
+        sigma = u @ weight @ v
+        u = _unit(weight @ v)
+    return sigma, u
+
+
+def _of_the_square(weight, u, steps):
+    u, _ = _walk(weight, u, steps)
+    return u @ weight @ weight.T @ u, u
+
+
+def _divided_by_the_square(weight, u, steps):
+    for _ in range(steps):
+        v = weight.T @ u
+        v = v / (v @ v)
+        u = weight @ v
+        u = u / (u @ u)
+    return u @ weight @ v, u
+
+
+def _sides_swapped(weight, u, steps):
+    u, v = _walk(weight, u, steps)
+    return v @ weight @ u, u
+
+
+def _largest_of_the_product(weight, u, steps):
+    u, v = _walk(weight, u, steps)
+    return (weight @ v).abs().max(), u
+
+
+def _stretch_on_the_way_back(weight, u, steps):
+    u, _ = _walk(weight, u, steps)
+    return (weight.T @ u).norm(), u
+
+
+def _answers_turned(weight, u, steps):
+    u, v = _walk(weight, u, steps)
+    return u, u @ weight @ v
+
+
 def _with_normalize(weight, u, steps):
     for _ in range(steps):
         v = F.normalize(torch.mv(weight.T, u), dim=0)
@@ -155,6 +248,21 @@ power_iteration = register(
             "back through W.",
             _exact: "This is the exact answer, of a whole decomposition: too dear for every training step, and not what `steps` "
             "steps from this u give.",
+            _exact_from_the_start: "This is the exact sigma, of a whole decomposition: too dear for every training step. And u is still "
+            "the one you started from. Walk `steps` times there and back.",
+            _u_left_long: "sigma is right, but u has not been made length 1: it is as long as sigma. Divide by its length.",
+            _only_v_shortened: "v is made length 1, u is not, so sigma comes out squared. Divide u by its length as well.",
+            _only_u_shortened: "u is made length 1, v is not, so sigma comes out squared. Divide v by its length as well.",
+            _one_more: "You took one step more than `steps` says.",
+            _never_transposed: "You went through W both times, which needs a square matrix. There through `weight.T`, back through `weight`.",
+            _transposed_the_wrong_one: "The two are swapped: v = W.T @ u comes first, then u = W @ v.",
+            _sigma_too_early: "sigma was computed with the old u. Compute it after the loop, from the last u and the last v.",
+            _of_the_square: "u . W W.T u is sigma *squared*. Return u . W v.",
+            _divided_by_the_square: "You divided by x @ x, the length squared. Length 1 means: divide by `x.norm()`.",
+            _sides_swapped: "v and u are swapped in the last product: u has as many numbers as W has rows, so it stands on the left.",
+            _largest_of_the_product: "This is the largest number in W v. How long W v is, is its norm, which is u . W v.",
+            _stretch_on_the_way_back: "This is the length of W.T u, half a step further on. Return u . W v, with the last u and v.",
+            _answers_turned: "The two answers are in the wrong order: first sigma, then u.",
         },
         variants=(_with_normalize, _with_length_of_the_last),
     )

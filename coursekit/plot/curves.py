@@ -136,10 +136,9 @@ def bars(
     whiskers = reach if any(len(r) > 1 for r in runs) else None
     ax.bar(places, means, color=[COLORS[k % 8] for k in places], yerr=whiskers, capsize=4, width=0.65)
     said = [f"{m:.1%}" if percent else f"{m:.3g}" for m in means]
-    for place, mean, text, (_, up) in zip(places, means, said, reach.T, strict=True):
-        ax.annotate(
-            text, (place, mean + up), ha="center", va="bottom", fontsize=9, xytext=(0, 2), textcoords="offset points"
-        )
+    for place, mean, text, (down, up) in zip(places, means, said, reach.T, strict=True):
+        end, va, gap = (mean + up, "bottom", 2) if mean >= 0 else (mean - down, "top", -2)  # beyond bar and whisker
+        ax.annotate(text, (place, end), ha="center", va=va, fontsize=9, xytext=(0, gap), textcoords="offset points")
     ax.set_xticks(places, list(values))
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.grid(axis="x", visible=False)
