@@ -432,7 +432,7 @@ print(f"real points: {count_heaps(heaps(2000, torch_rng(1)))[0]} heaps of 8 foun
 
 # %% [markdown]
 r"""
-Three cures are on trial. All act on the discriminator. The first two say: *do not be so steep*. A steep discriminator changes its verdict from nearly 0 to nearly 1 over a hair's breadth; the generator sees a cliff here and a plain everywhere else, and all its points run to the foot of the same cliff.
+Three cures are on trial. All hold the discriminator back. The first two say: *do not be so steep*. A steep discriminator changes its verdict from nearly 0 to nearly 1 over a hair's breadth; the generator sees a cliff here and a plain everywhere else, and all its points run to the foot of the same cliff.
 
 - The **gradient penalty** R1 (Mescheder, Geiger and Nowozin, 2018) adds to the discriminator's loss the squared slope of its score at the real points. Where real and made points agree, there is then nothing to gain from being steep.
 - **Spectral normalisation** (Miyato et al., 2018) makes it *impossible* to be steep. A layer multiplies by a matrix $W$. How much can it stretch a vector? At most by its largest **singular value** $\sigma$. Divide $W$ by that, and no layer can stretch anything, so neither can the whole network: its slope is at most 1. (Divide each of our three matrices by *half* its $\sigma$, and the bound is $2\cdot 2\cdot 2 = 8$. We try both.)
@@ -589,8 +589,8 @@ claim("gans-collapse-modes").judge(
     and cured_modes > max(7, plain_modes + 1)
     and modes["spectral 8"].mean() > modes["spectral 1"].mean() + 1,
     evidence=f"after 1,000 rounds the plain game had lost heaps in {lossy} of {GAMES} games (mean {plain_modes:.1f} of 8 found); "
-    f"with the gradient penalty {cured_modes:.1f}; with spectral normalisation and a slope of at most 1 {modes['spectral 1'].mean():.1f}, "
-    f"of at most 8 {modes['spectral 8'].mean():.1f}; with the hinge loss {modes['hinge loss'].mean():.1f}",
+    f"with the gradient penalty {cured_modes:.1f} found; with spectral normalisation {modes['spectral 1'].mean():.1f} (slope at most 1) "
+    f"and {modes['spectral 8'].mean():.1f} (at most 8); with the hinge loss {modes['hinge loss'].mean():.1f}",
 )
 
 # %% [markdown]
@@ -1296,7 +1296,7 @@ reveal(
 r"""
 The detach too many is deadly and silent: the optimiser steps along with no gradient, the generator never moves, and the discriminator's loss sinks towards 0. Look at the gradients' size (notebook 08) and you see it at once.
 
-The forgotten one is the nastier kind. For most of the way its mean cannot be told from the sound one; look at the spread. A made point that is judged $D$ is pulled towards a higher score by the generator's loss, with strength $1 - D$, and towards a lower one by the discriminator's, with strength $D$. Together that is $1 - 2D$: a point that is taken for real is even driven *back*. So all points gather where the expert is unsure, in one narrow heap. Each of them would pass for real. A mistake that only costs variety is found by counting or measuring, never by looking at single pieces.
+The forgotten one is the nastier kind. For a long while its mean cannot be told from the sound one; look at the spread. A made point that is judged $D$ is pulled towards a higher score by the generator's loss, with strength $1 - D$, and towards a lower one by the discriminator's, with strength $D$. Together that is $1 - 2D$: a point that is taken for real is even driven *back*. So all points gather where the expert is unsure, in one narrow heap. Each of them might be real. A mistake that only costs variety is found by counting or measuring, never by looking at single pieces.
 """
 
 # %% [markdown]
@@ -1322,7 +1322,7 @@ r"""
 |---|---|---|
 | the discriminator's loss falls to 0, the pictures stay noise | it has won | the non-saturating loss; a lower rate for it; a gradient penalty |
 | all pictures alike, or a few kinds over and over | mode collapse | count it; gradient penalty; a smaller rate |
-| the same, and no cure helps | a `detach()` is missing in the discriminator's step | clear the generator's gradients, or detach; measure the spread |
+| the mean of the made about right, their spread far too small | perhaps a `detach()` is missing in the discriminator's step | clear the generator's gradients, or detach; measure the spread |
 | good pictures that come and go from step to step | the game runs in circles | average the weights; let the rate fall |
 | both losses flat for hours | nothing: they say little | measure the distance on the way |
 | a distance that nobody can repeat | other features, another number of pictures, another range | say all three with the number |
