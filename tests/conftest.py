@@ -9,6 +9,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest  # noqa: E402  (the three settings count only if they stand before numpy is loaded)
+from hypothesis import settings  # noqa: E402
+
+# A slow machine is no bug, and CI draws the same examples each time.
+settings.register_profile("course", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("course")
 
 TINY = '''
 # %% [markdown]

@@ -218,7 +218,7 @@ def test_a_kernel_that_never_answers_is_given_up_and_stopped(tmp_path, monkeypat
     began = time.monotonic()
     finding = only(check_kernel(lambda seconds: doctor._ask_kernel(seconds, "asleep"), seconds=1.0))
     assert finding.state == "problem" and "did not start" in finding.message
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 45
     assert not psutil.pid_exists(int(note.read_text()))
 
 

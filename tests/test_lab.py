@@ -17,7 +17,13 @@ from coursekit.errors import CourseError, SettingError, WorkspaceError
 from coursekit.lab import HOST, has_display, next_free_port, open_lab
 
 NOTEBOOK = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-START = "import sys; from coursekit.lab import open_lab; open_lab(sys.argv[1], port=int(sys.argv[2]))"
+PATIENCE = 90  # seconds for the server to end by itself, on a machine that may be busy
+START = f"""
+import sys
+from coursekit import lab
+lab.STOP_SECONDS = {PATIENCE}
+lab.open_lab(sys.argv[1], port=int(sys.argv[2]))
+"""
 
 
 @pytest.fixture
@@ -94,11 +100,13 @@ def test_a_real_lab_starts_answers_and_stops(course, port):
         assert status(url.partition("?")[0]) in (302, 403)  # nothing without the token
         assert str(course.resolve()) in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=lab.STOP_SECONDS - 5)
+        out, err = process.communicate(timeout=PATIENCE - 5)  # so it was not killed
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        process.stdout.close()
+        process.stderr.close()
     assert process.returncode == 0, err
     assert out.startswith("\nStopping JupyterLab.")
     assert [row for row in err.splitlines() if not re.search(r"received signal \d+, stopping", row)] == []

@@ -253,7 +253,7 @@ def test_ctrl_c_in_a_terminal_leaves_a_file_to_go_on_from(tmp_path):
         for _ in range(3):
             assert run.stdout.readline() == "step\n"
         os.kill(run.pid, signal.SIGINT)
-        said = run.communicate(timeout=30)[0]
+        said = run.communicate(timeout=120)[0]
     assert said.endswith("interrupted\n") and run.returncode == 0
     steps = said.count("step\n") + 3
     assert checkpoints.read(tmp_path / "run")["parts"]["step"] == {"n": steps}
