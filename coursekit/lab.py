@@ -188,12 +188,15 @@ def _environment(token: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _asked_to_stop() -> Iterator[None]:
-    """Treat a closed terminal and a polite kill as Ctrl-C, so that no server is left behind."""
+    """Treat a closed terminal and a polite kill as Ctrl-C, so that no server is left behind.
+
+    Ctrl-C itself too: a shell starts what ends in ``&`` with that signal ignored.
+    """
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.signal(number, interrupt) for number in signals}
     try:
         yield
