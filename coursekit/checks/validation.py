@@ -8,7 +8,7 @@ from coursekit.checks.trial import UnusableAnswerError
 
 __all__ = ["k_fold"]
 
-ENOUGH = 20  # rows from which on a shuffle can be told from an order
+ENOUGH = 20  # rows from which on a shuffle can be told from an order, or from another shuffle
 
 
 def _fold_cases(rng):
@@ -30,7 +30,7 @@ def _use_k_fold(obj, n, k, seed):
         "whether the rows are shuffled": not enough
         or any(np.ptp(np.diff(np.sort(j))) > 0 for j in judged if len(j) > 2),
         "whether another generator gives other folds": not enough or _dealt(folds) != _dealt(others),
-        "whether the same generator gives the same folds": _dealt(folds) == _dealt(again),
+        "whether the same generator gives the same folds": not enough or _dealt(folds) == _dealt(again),
     }
 
 
