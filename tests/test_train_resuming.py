@@ -158,6 +158,13 @@ def test_an_interrupt_while_measuring_loses_nothing(tmp_path):
     expect_same_run(whole, train(tmp_path / "run", seed=8, resume=True))
 
 
+def test_what_measuring_draws_counts_where_a_run_was_cut_between_two_epochs(tmp_path):
+    how = {"evaluate": lambda: {"chance": torch.rand(()).item()}}
+    whole = train(tmp_path / "whole", **how)
+    train(tmp_path / "run", epochs=1, **how)
+    expect_same_run(whole, train(tmp_path / "run", seed=8, resume=True, **how))
+
+
 def test_early_stopping_remembers_over_the_cut(tmp_path):
     def scored(path, **how):
         scores = iter(how.pop("scores"))
