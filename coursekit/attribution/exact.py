@@ -1,0 +1,203 @@
+r"""A Shapley value is a player's contribution, averaged over all orders in which the players could have come in.
+
+    phi_i = sum over coalitions S without i of  |S|! (d - |S| - 1)! / d!  (v(S + i) - v(S))
+
+It is the only way of sharing out v(all) - v(nobody) that is efficient (nothing is lost), symmetric (equals get equal
+shares), fair to dummies (who changes nothing gets nothing) and additive (the shares of a sum of games are the sums).
+With d players there are 2^d coalitions: :func:`exact_shapley` asks for all of them.
+
+Source: Shapley (1953), A value for n-person games; Strumbelj and Kononenko (2014), equation 9.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from coursekit.attribution.base import Attribution, names_of
+from coursekit.attribution.game import Game, rows_and_background
+from coursekit.errors import CourseError
+
+__all__ = ["MOST_PLAYERS", "all_coalitions", "exact_shapley", "explain_rows", "shapley_of_table"]
+
+MOST_PLAYERS = 20  # a million coalitions
+
+
+def exact_shapley(
+    model: Any,
+    x: np.ndarray,
+    background: np.ndarray,
+    *,
+    target: int | None = None,
+    groups: np.ndarray | None = None,
+    feature_names: Sequence[str] | None = None,
+    progress: bool = False,
+) -> Attribution:
+    """Shapley values by their definition: every coalition is asked.
+
+    Parameters
+    ----------
+    model : callable or estimator
+        From rows (N, D) to (N,) or (N, K).
+    x : ndarray, (D,) or (N, D)
+        What to explain.
+    background : ndarray, (B, D)
+        The rows that stand for "not known".
+    target : int, optional
+        Which of K outputs.
+    groups : ndarray of int, (D,), optional
+        Features with the same number are one player.
+    feature_names : sequence of str, optional
+        Of the players.
+    progress : bool
+        Show a bar over the rows.
+
+    Returns
+    -------
+    Attribution
+
+    Raises
+    ------
+    CourseError
+        If more than 20 players can change something: the message says what sampling would cost instead.
+    ShapeError
+        If the columns of x and background differ.
+
+    Examples
+    --------
+    >>> def area(rows):
+    ...     return rows[:, 0] * rows[:, 1]
+    >>> exact_shapley(area, np.array([2.0, 3.0]), np.array([[1.0, 1.0]])).values
+    array([2., 3.])
+    """
+
+    def one(game: Game) -> tuple[np.ndarray, None]:
+        if game.d > MOST_PLAYERS:
+            asks = (2 * game.d + 2048) * len(background)
+            raise CourseError(
+                f"x: expected at most {MOST_PLAYERS} features that can change something, got {game.d}: 2^{game.d} "
+                f"coalitions. kernel_shap estimates them from {asks:,} rows; groups makes players of several features."
+            )
+        return shapley_of_table(game.value(all_coalitions(game.d))), None
+
+    return explain_rows(one, "exact Shapley values", model, x, background, target, groups, feature_names, progress)
+
+
+def all_coalitions(d: int) -> np.ndarray:
+    """Every coalition of d players: player i is in coalition number s if bit i of s is 1.
+
+    Parameters
+    ----------
+    d : int
+
+    Returns
+    -------
+    ndarray of bool, (2^d, d)
+
+    Examples
+    --------
+    >>> all_coalitions(2).astype(int)
+    array([[0, 0],
+           [1, 0],
+           [0, 1],
+           [1, 1]])
+    """
+    return (np.arange(2**d)[:, None] >> np.arange(d) & 1).astype(bool)
+
+
+def shapley_of_table(worth: np.ndarray) -> np.ndarray:
+    """Shapley values of a game whose coalitions are all known, in the order of :func:`all_coalitions`.
+
+    Parameters
+    ----------
+    worth : ndarray, (2^d,)
+
+    Returns
+    -------
+    ndarray, (d,)
+
+    Examples
+    --------
+    >>> shapley_of_table(np.array([0.0, 0.0, 0.0, 6.0]))  # only together are they worth something
+    array([3., 3.])
+    """
+    d = len(worth).bit_length() - 1
+    number = np.arange(2**d)
+    size = np.bitwise_count(number)
+    weight = np.array([math.factorial(s) * math.factorial(d - s - 1) / math.factorial(d) for s in range(d)])
+    shares = np.empty(d)
+    for i in range(d):
+        without = number[number >> i & 1 == 0]
+        shares[i] = weight[size[without]] @ (worth[without | 1 << i] - worth[without])
+    return shares
+
+
+def explain_rows(
+    one: Callable[[Game], tuple[np.ndarray, np.ndarray | None]],
+    method: str,
+    model: Any,
+    x: np.ndarray,
+    background: np.ndarray,
+    target: int | None,
+    groups: np.ndarray | None,
+    feature_names: Sequence[str] | None,
+    progress: bool,
+) -> Attribution:
+    """Explain row after row as a game of its own; an interrupt keeps the rows that are done.
+
+    Parameters
+    ----------
+    one : callable
+        From a game to the shares of its active players and their standard errors (or None).
+    method : str
+    model, x, background, target, groups, feature_names, progress
+        As in :func:`exact_shapley`.
+
+    Returns
+    -------
+    Attribution
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it comes before the first row is done.
+
+    Examples
+    --------
+    >>> def even(game):  # everybody gets the same
+    ...     return np.full(game.d, (game.full - game.empty) / game.d), None
+    >>> def area(rows):
+    ...     return rows[:, 0] * rows[:, 1]
+    >>> explain_rows(even, "even", area, [2.0, 3.0], [[1.0, 1.0]], None, None, None, False).values
+    array([2.5, 2.5])
+    """
+    from tqdm.auto import tqdm
+
+    x, background, single = rows_and_background(x, background)
+    values, errors, games, note = [], [], [], ""
+    try:
+        for row in tqdm(x, disable=not progress, desc=method, leave=False):
+            game = Game(model, row, background, target, groups)
+            shares, error = one(game) if game.d else (np.zeros(0), None)
+            values.append(game.spread(shares))
+            errors.append(None if error is None else game.spread(error))
+            games.append(game)
+    except KeyboardInterrupt:
+        if not games:
+            raise
+        note = f"interrupted: {len(games)} of {len(x)} rows are explained"
+    known = [error if error is not None else np.zeros_like(value) for error, value in zip(errors, values, strict=True)]
+    pick = (lambda rows: rows[0]) if single else np.array
+    pictures = x.ndim > 2
+    return Attribution(
+        pick(values),
+        pick([game.empty for game in games]),
+        pick([game.full for game in games]),
+        names_of(feature_names, games[0].players) if not pictures else (),
+        method,
+        pick(list(x[: len(games)])) if values[0].shape == x.shape[1:] else None,
+        pick(known) if any(error is not None for error in errors) else None,
+        target,
+        note=note,
+    )

@@ -1,0 +1,306 @@
+r"""KernelSHAP finds Shapley values as the weights of a straight line through what coalitions are worth.
+
+Fit  v(S) ~ v(nobody) + sum of phi_i over i in S,  so that all players together are worth exactly v(all), where a
+coalition of s players has the weight
+
+    (d - 1) / (C(d, s) s (d - s)):
+
+small and large coalitions count most. With all 2^d coalitions the solution *is* the Shapley value. With fewer, they are
+chosen by that weight, always together with their complement.
+
+A straight line leaves a remainder, and the remainder is what makes the estimate noisy. With `degree` 3 the line gets
+products of three players as well. A game's even part (what S and its complement share) moves no Shapley value, so only
+odd products are needed, and the Shapley value of a product is known: its players share it in equal parts.
+
+Source: Lundberg and Lee (2017), A unified approach to interpreting model predictions, theorem 2; Covert and Lee (2021),
+Improving KernelSHAP: practical Shapley value estimation using linear regression (pairs, standard errors).
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from coursekit.attribution.base import Attribution
+from coursekit.attribution.exact import all_coalitions, explain_rows, shapley_of_table
+from coursekit.attribution.game import Game
+from coursekit.errors import CourseError
+
+__all__ = ["Coalitions", "Regression", "choose_coalitions", "kernel_shap", "kernel_weights"]
+
+
+def kernel_shap(
+    model: Any,
+    x: np.ndarray,
+    background: np.ndarray,
+    *,
+    samples: int | None = None,
+    rng: np.random.Generator,
+    degree: int | None = None,
+    target: int | None = None,
+    groups: np.ndarray | None = None,
+    feature_names: Sequence[str] | None = None,
+    progress: bool = False,
+) -> Attribution:
+    """Shapley values by weighted regression on chosen coalitions.
+
+    Parameters
+    ----------
+    model, x, background, target, groups, feature_names, progress
+        As in :func:`coursekit.attribution.exact.exact_shapley`.
+    samples : int, optional
+        Coalitions to ask, 2 d + 2048 if left out. From 2^d - 2 on the values are exact.
+    rng : Generator
+        Chooses them.
+    degree : {1, 3}, optional
+        1: the straight line. 3: with products of three players; chosen by itself where there are at least two
+        pairs of coalitions for each of its coefficients.
+
+    Returns
+    -------
+    Attribution
+        With `std_error`, of what comes from the choice of coalitions. Values add up to the output exactly.
+
+    Raises
+    ------
+    CourseError
+        If there are fewer samples than 2 d (or than the products need), or the degree is another.
+
+    Examples
+    --------
+    >>> def area(rows):
+    ...     return rows[:, 0] * rows[:, 1]
+    >>> kernel_shap(area, np.array([2.0, 3.0]), np.ones((1, 2)), rng=np.random.default_rng(0)).values.round(12)
+    array([2., 3.])
+    """
+    if degree not in (None, 1, 3):
+        raise CourseError(f"degree: expected 1 or 3, got {degree!r}. Even products move no Shapley value.")
+
+    plans: dict[int, Regression] = {}  # by the number of players: rows share their coalitions
+
+    def one(game: Game) -> tuple[np.ndarray, np.ndarray]:
+        asked = 2 * game.d + 2048 if samples is None else samples
+        if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < min(2 * game.d, 2**game.d - 2):
+            raise CourseError(f"samples: expected at least 2 d = {2 * game.d} coalitions, got {asked!r}. Ask for more.")
+        if game.d < 2 or asked >= 2**game.d - 2:
+            return shapley_of_table(game.value(all_coalitions(game.d))), np.zeros(game.d)
+        if game.d not in plans:
+            plans[game.d] = Regression(choose_coalitions(game.d, int(asked), rng), degree)
+        worth = game.value(plans[game.d].asked)  # (2P,)
+        odd = (worth[: len(worth) // 2] - worth[len(worth) // 2 :]) / 2  # (P,)
+        return plans[game.d].solve(odd, (game.full - game.empty) / 2)
+
+    return explain_rows(one, "KernelSHAP", model, x, background, target, groups, feature_names, progress)
+
+
+def kernel_weights(d: int) -> np.ndarray:
+    """The Shapley kernel: the weight of one coalition of each size.
+
+    Parameters
+    ----------
+    d : int
+
+    Returns
+    -------
+    ndarray, (d - 1,)
+        Of sizes 1 to d - 1. The empty and the full coalition have infinite weight: they are kept as constraints.
+
+    Source
+    ------
+    Lundberg and Lee (2017), theorem 2.
+
+    Examples
+    --------
+    >>> kernel_weights(3)
+    array([0.33333333, 0.33333333])
+    """
+    return np.array([(d - 1) / (math.comb(d, s) * s * (d - s)) for s in range(1, d)])
+
+
+@dataclass(frozen=True)
+class Coalitions:
+    """Coalitions that were chosen, one of each pair with its complement.
+
+    Attributes
+    ----------
+    first : ndarray of bool, (P, d)
+    weight : ndarray, (P,)
+        Of the pair, in the regression.
+    draws : ndarray of int, (P,)
+        How often it was drawn; 0 where all of its size are there, without any chance.
+    """
+
+    first: np.ndarray
+    weight: np.ndarray
+    draws: np.ndarray
+
+
+def choose_coalitions(d: int, samples: int, rng: np.random.Generator) -> Coalitions:
+    """Choose pairs of coalitions by the kernel: whole sizes where there is room for all of them, the rest by lot.
+
+    Parameters
+    ----------
+    d : int
+        Players, at least 2.
+    samples : int
+        Coalitions to ask, two for each pair.
+    rng : Generator
+
+    Returns
+    -------
+    Coalitions
+
+    Examples
+    --------
+    >>> chosen = choose_coalitions(5, 20, np.random.default_rng(0))
+    >>> chosen.first.shape, chosen.draws[:6]  # the five single players with their complements; then by lot
+    ((10, 5), array([0, 0, 0, 0, 0, 6]))
+    """
+    sizes = np.arange(1, d // 2 + 1)
+    pairs = np.array([math.comb(d, s) // (2 if 2 * s == d else 1) for s in sizes])
+    mass = np.array([1.0 / (s * (d - s)) / (2 if 2 * s == d else 1) for s in sizes])  # of all coalitions of a size
+    mass /= mass.sum()
+    room, rows, weights = samples // 2, [], []
+    done = 0
+    while done < len(sizes) and room * mass[done] / mass[done:].sum() >= pairs[done] - 1e-9:
+        whole = _all_of_size(d, int(sizes[done]))
+        rows.append(whole)
+        weights.append(np.full(len(whole), mass[done] / len(whole)))
+        room -= len(whole)
+        done += 1
+    draws = [np.zeros(sum(map(len, rows)), dtype=np.int64)]
+    if done < len(sizes) and room > 0:
+        drawn, times = _drawn(d, sizes[done:], mass[done:] / mass[done:].sum(), room, rng)
+        rows.append(drawn)
+        weights.append(mass[done:].sum() * times / times.sum())
+        draws.append(times)
+    return Coalitions(np.concatenate(rows), np.concatenate(weights), np.concatenate(draws))
+
+
+class Regression:
+    """The fit of a line, or of a line with products of three, made ready once for all games of the same coalitions.
+
+    With z = 1 for players inside and -1 outside, the odd part of a game, o(S) = (v(S) - v(complement)) / 2, is fitted
+    by sum of c_i z_i (and of c_ijk z_i z_j z_k), under the constraint that all c add up to o(all). Then
+    phi_i = 2 c_i, plus a third of 2 c_ijk for each product that i is in.
+
+    Parameters
+    ----------
+    chosen : Coalitions
+    degree : {1, 3}, optional
+        3 if there are at least two pairs for each coefficient, if left out.
+
+    Attributes
+    ----------
+    asked : ndarray of bool, (2P, d)
+        The coalitions, then their complements.
+    degree : int
+
+    Raises
+    ------
+    CourseError
+        If there are fewer pairs than coefficients.
+
+    Examples
+    --------
+    >>> fit = Regression(choose_coalitions(3, 6, np.random.default_rng(0)))
+    >>> z = np.where(fit.asked[:3], 1.0, -1.0)
+    >>> fit.solve(z @ [1.0, 2.0, 3.0], half=6.0)[0].round(12)
+    array([2., 4., 6.])
+    """
+
+    def __init__(self, chosen: Coalitions, degree: int | None = None):
+        self.asked = np.concatenate([chosen.first, ~chosen.first])
+        d = chosen.first.shape[1]
+        z = np.where(chosen.first, 1.0, -1.0)  # (P, d)
+        share = 2 * np.eye(d)  # (d, columns): what a coefficient gives each player
+        enough = len(z) >= 2 * (d + math.comb(d, 3))
+        self.degree = degree or (3 if enough else 1)
+        if self.degree == 3:
+            z, share = _with_triples(z, share)
+            if len(z) < z.shape[1]:
+                raise CourseError(
+                    f"samples: expected at least {2 * z.shape[1]} coalitions for degree 3, got {2 * len(z)}. "
+                    "Ask for more, or leave the degree to be chosen."
+                )
+        weighted = z * chosen.weight[:, None]
+        gram = weighted.T @ z
+        gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram) / len(gram)
+        inverse = np.linalg.inv(gram)
+        ones = inverse.sum(axis=1)
+        pull = inverse - np.outer(ones, ones) / ones.sum()  # how a unit of weighted z moves the coefficients
+        self._all = ones / ones.sum()  # how o(all) does
+        self._fit = pull @ weighted.T  # (columns, P)
+        self._z, self._share = z, share
+        self._left = np.maximum(1 - (z * self._fit.T).sum(axis=1), 1e-3)  # (P,): 1 - leverage
+        self._draws = chosen.draws
+        self._shares_of_pairs = share @ self._fit[:, chosen.draws > 0]  # (d, drawn)
+
+    def solve(self, odd: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray]:
+        """Shapley values and their standard errors.
+
+        Parameters
+        ----------
+        odd : ndarray, (P,)
+            The odd part of what each pair is worth.
+        half : float
+            o(all) = (v(all) - v(nobody)) / 2.
+
+        Returns
+        -------
+        shares, std_error : ndarray, (d,)
+        """
+        c = self._fit @ odd + self._all * half
+        return self._share @ c, self._standard_error(odd - self._z @ c)
+
+    def _standard_error(self, missed: np.ndarray) -> np.ndarray:
+        """From the scatter of what each drawn pair pulls the shares by, judged by a fit without that pair.
+
+        MacKinnon and White (1985), Some heteroskedasticity-consistent covariance matrix estimators: HC3, the jackknife.
+        """
+        drawn = self._draws > 0
+        if not drawn.any():
+            return np.zeros(len(self._share))
+        times, n = self._draws[drawn], self._draws[drawn].sum()
+        one_draw = (missed / self._left)[drawn] / times  # (drawn,)
+        each = (self._shares_of_pairs) * one_draw  # (d, drawn)
+        mean = each @ times / n
+        return np.sqrt((each - mean[:, None]) ** 2 @ times * n / max(n - 1, 1))
+
+
+def _with_triples(z: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns for all products of three players, each of which gives a third to each of its three."""
+    d = z.shape[1]
+    triples = np.array(list(itertools.combinations(range(d), 3)), dtype=np.int64).reshape(-1, 3)
+    thirds = np.zeros((d, len(triples)))
+    thirds[triples.T, np.arange(len(triples))] = 2 / 3
+    return np.concatenate([z, z[:, triples].prod(axis=2)], axis=1), np.concatenate([share, thirds], axis=1)
+
+
+def _all_of_size(d: int, s: int) -> np.ndarray:
+    """Every coalition of a size; of half the players only one of each pair."""
+    members = np.array(list(itertools.combinations(range(d), s)))
+    members = members[members[:, 0] == 0] if 2 * s == d else members
+    rows = np.zeros((len(members), d), dtype=bool)
+    np.put_along_axis(rows, members, True, axis=1)
+    return rows
+
+
+def _drawn(
+    d: int, sizes: np.ndarray, chances: np.ndarray, pairs: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Different coalitions drawn by lot until there are so many, and how often each came."""
+    counts: dict[bytes, int] = {}
+    while len(counts) < pairs:
+        size = rng.choice(sizes, size=pairs, p=chances)
+        rank = np.argsort(np.argsort(rng.random((pairs, d)), axis=1), axis=1)
+        rows = rank < size[:, None]  # (pairs, d): as many players as the size says, any of them equally likely
+        rows[rows[:, 0] & (2 * size == d)] ^= True  # of two halves the one without player 0 stands for both
+        for key in map(bytes, np.packbits(rows, axis=1)):
+            if key in counts or len(counts) < pairs:
+                counts[key] = counts.get(key, 0) + 1
+    packed = np.frombuffer(b"".join(counts), dtype=np.uint8).reshape(len(counts), -1)
+    return np.unpackbits(packed, axis=1, count=d).astype(bool), np.array(list(counts.values()))
