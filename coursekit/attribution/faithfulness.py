@@ -1,0 +1,226 @@
+"""Is an explanation true to the model? Take away what it calls important, and see whether the output falls.
+
+**Deletion** covers features in the order of an explanation, the most important first, and watches the output; a
+faithful order makes it fall early. **Insertion** goes the other way round. **Randomisation** destroys what the model
+has learned: an explanation that stays the same did not explain it. **Sensitivity** asks how much an explanation
+changes when the row hardly does.
+
+Source: Petsiuk, Das and Saenko (2018), RISE (deletion, insertion); Adebayo et al. (2018), Sanity checks for saliency
+maps; Yeh et al. (2019), On the (in)fidelity and sensitivity of explanations.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from coursekit.attribution.models import output_of
+from coursekit.errors import CourseError, ShapeError
+
+__all__ = ["Curve", "deletion", "insertion", "rank_correlation", "sensitivity"]
+
+Explain = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The output as features are covered or uncovered.
+
+    Attributes
+    ----------
+    share : ndarray, (S + 1,)
+        Of the features, from 0 to 1.
+    output : ndarray, (S + 1, N)
+        Of each row.
+    """
+
+    share: np.ndarray
+    output: np.ndarray
+
+    @property
+    def area(self) -> np.ndarray:
+        """The mean height of each row's curve, (N,): small is good for deletion, large for insertion."""
+        return np.trapezoid(self.output, self.share, axis=0)
+
+
+def deletion(
+    model: Any,
+    x: np.ndarray,
+    values: np.ndarray,
+    baseline: np.ndarray,
+    *,
+    steps: int = 20,
+    target: int | None = None,
+) -> Curve:
+    """The output while features are replaced by a baseline, those of the largest values first.
+
+    Parameters
+    ----------
+    model : callable or estimator
+    x : ndarray, (N, ...)
+    values : ndarray, (N, ...) or a picture's shape without channels
+        An explanation of each row.
+    baseline : ndarray, (...) or (N, ...)
+    steps : int
+    target : int, optional
+
+    Returns
+    -------
+    Curve
+
+    Raises
+    ------
+    ShapeError
+        If values and rows do not fit.
+    CourseError
+        If there is no step.
+
+    Examples
+    --------
+    >>> def total(rows):
+    ...     return rows.sum(axis=1)
+    >>> deletion(total, np.array([[3.0, 1.0]]), np.array([[3.0, 1.0]]), np.zeros(2), steps=2).output.ravel()
+    array([4., 1., 0.])
+    """
+    return _curve(model, x, values, baseline, steps, target, covered_first=True)
+
+
+def insertion(
+    model: Any,
+    x: np.ndarray,
+    values: np.ndarray,
+    baseline: np.ndarray,
+    *,
+    steps: int = 20,
+    target: int | None = None,
+) -> Curve:
+    """The output while a baseline is replaced by the row, features of the largest values first.
+
+    Parameters
+    ----------
+    model, x, values, baseline, steps, target
+        As in :func:`deletion`.
+
+    Returns
+    -------
+    Curve
+
+    Raises
+    ------
+    ShapeError, CourseError
+        As :func:`deletion`.
+
+    Examples
+    --------
+    >>> def total(rows):
+    ...     return rows.sum(axis=1)
+    >>> insertion(total, np.array([[3.0, 1.0]]), np.array([[3.0, 1.0]]), np.zeros(2), steps=2).output.ravel()
+    array([0., 3., 4.])
+    """
+    return _curve(model, x, values, baseline, steps, target, covered_first=False)
+
+
+def _curve(
+    model: Any,
+    x: np.ndarray,
+    values: np.ndarray,
+    baseline: np.ndarray,
+    steps: int,
+    target: int | None,
+    covered_first: bool,
+) -> Curve:
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise CourseError(f"steps: expected a whole number of at least 1, got {steps!r}. 20 is usual.")
+    x, values = np.asarray(x, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    if values.shape != x.shape:
+        if values.ndim != x.ndim - 1 or values.shape != (len(x), *x.shape[2:]):
+            raise ShapeError(f"values: expected one for each feature of x {x.shape}, got {values.shape}.")
+        values = np.broadcast_to(values[:, None], x.shape)  # a map for all channels
+        groups = x.shape[1]
+    else:
+        groups = 1
+    baseline = np.broadcast_to(np.asarray(baseline, dtype=np.float64), x.shape)
+    flat = values.reshape(len(x), groups, -1)[:, 0]  # (N, features)
+    rank = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)  # 0 for the most important
+    output, ask = [], output_of(model, target)
+    marks = np.round(np.linspace(0, flat.shape[1], steps + 1)).astype(int)
+    for mark in marks:
+        first = np.repeat((rank < mark)[:, None], groups, axis=1).reshape(x.shape)  # (N, ...)
+        output.append(ask(np.where(first == covered_first, baseline, x)))
+    return Curve(marks / flat.shape[1], np.array(output))
+
+
+def rank_correlation(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of two explanations, row by row, sizes without signs: 1 same order, 0 unrelated.
+
+    Parameters
+    ----------
+    one, two : ndarray, (N, ...)
+
+    Returns
+    -------
+    ndarray, (N,)
+
+    Raises
+    ------
+    ShapeError
+        If they differ in shape.
+
+    Examples
+    --------
+    >>> rank_correlation(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 4.0, -9.0]]))
+    array([1.])
+    """
+    if np.shape(one) != np.shape(two):
+        raise ShapeError(f"explanations: expected one shape, got {np.shape(one)} and {np.shape(two)}.")
+    from scipy.stats import rankdata
+
+    ranks = [rankdata(np.abs(np.reshape(values, (len(values), -1))), axis=1) for values in (one, two)]
+    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), size, out=np.zeros(len(a)), where=size > 0)
+
+
+def sensitivity(
+    explain: Explain, x: np.ndarray, *, radius: float, samples: int = 10, rng: np.random.Generator
+) -> np.ndarray:
+    """The largest relative change of an explanation over neighbours of each row.
+
+    Parameters
+    ----------
+    explain : callable
+        From rows (N, ...) to values of that shape.
+    x : ndarray, (N, ...)
+    radius : float
+        Neighbours differ by at most this in every feature.
+    samples : int
+    rng : Generator
+
+    Returns
+    -------
+    ndarray, (N,)
+
+    Raises
+    ------
+    CourseError
+        If the radius is not positive.
+
+    Source
+    ------
+    Yeh et al. (2019), definition 2 (max-sensitivity), divided by the size of the explanation.
+
+    Examples
+    --------
+    >>> sensitivity(np.ones_like, np.zeros((2, 3)), radius=0.1, rng=np.random.default_rng(0))
+    array([0., 0.])
+    """
+    if not radius > 0:
+        raise CourseError(f"radius: expected a number above 0, got {radius!r}. Choose it in the units of x.")
+    here = np.asarray(explain(x)).reshape(len(x), -1)
+    size = np.maximum(np.linalg.norm(here, axis=1), 1e-12)
+    largest = np.zeros(len(x))
+    for _ in range(samples):
+        there = np.asarray(explain(x + rng.uniform(-radius, radius, np.shape(x)))).reshape(len(x), -1)
+        largest = np.maximum(largest, np.linalg.norm(there - here, axis=1) / size)
+    return largest
