@@ -170,7 +170,7 @@ def from_torch(module: Any, device: str | None = None) -> Model:
     def evaluated(rows: np.ndarray, wanted: bool) -> tuple[Any, Any]:
         training = module.training
         module.eval()
-        x = torch.as_tensor(np.asarray(rows), dtype=dtype, device=where).requires_grad_(wanted)
+        x = torch.as_tensor(np.array(rows), dtype=dtype, device=where).requires_grad_(wanted)
         try:
             with torch.set_grad_enabled(wanted):
                 return x, module(x)
