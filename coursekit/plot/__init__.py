@@ -10,9 +10,11 @@
 ``contest``   methods side by side with their intervals, learning curves, the edges that HOG sees
 ``clouds``    points over the heaps that they should fall into, one panel a generator
 ``gaps``      two numbers a row that ought to be one
+``attributions``  what each feature did: bars, steps, swarms, maps
 ``graphs``    the graph of a computation; ``layout`` says where its nodes go
 """
 
+from coursekit.plot.attributions import attribution_bar, attribution_map, beeswarm, waterfall
 from coursekit.plot.clouds import clouds
 from coursekit.plot.contest import edges, intervals, learning_curves
 from coursekit.plot.core import COLORS, MARKERS, alt_text, describe, show
@@ -29,7 +31,10 @@ __all__ = [
     "COLORS",
     "MARKERS",
     "alt_text",
+    "attribution_bar",
+    "attribution_map",
     "bars",
+    "beeswarm",
     "boundary",
     "chain",
     "clouds",
@@ -53,5 +58,6 @@ __all__ = [
     "reliability",
     "show",
     "training_loop",
+    "waterfall",
     "weights",
 ]
