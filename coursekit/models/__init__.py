@@ -3,6 +3,8 @@
 ``pca``          what the best straight network does: axes, closed form, angles between subspaces (NumPy)
 ``cnn``          LeNet and residual networks
 ``autoencoder``  linear, deep, denoising and variational autoencoders
+``positions``    how attention is told what comes first: sinusoidal, learned, rotary
+``seq2seq``      a sequence read by one recurrent network and written by another, with and without attention
 
 Importing ``coursekit.models`` itself loads none of them.
 """
