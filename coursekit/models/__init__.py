@@ -3,6 +3,8 @@
 ``pca``          what the best straight network does: axes, closed form, angles between subspaces (NumPy)
 ``cnn``          LeNet and residual networks
 ``autoencoder``  linear, deep, denoising and variational autoencoders
+``sampling``     the next token, drawn from a model's scores (NumPy)
+``recurrent``    RNN, LSTM and GRU: cells, language models, backpropagation through time in pieces
 ``positions``    how attention is told what comes first: sinusoidal, learned, rotary
 ``seq2seq``      a sequence read by one recurrent network and written by another, with and without attention
 
