@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from coursekit.errors import CourseError, ShapeError
-from coursekit.models.transformer import GPT, Cache, cached_attention, generate, pre_norm
+from coursekit.models.language import generate, log_probs
+from coursekit.models.transformer import GPT, Cache, cached_attention, pre_norm
 
 KINDS = pytest.mark.parametrize("positions", ["learned", "rotary"])
 
@@ -173,6 +174,29 @@ def test_generating_leaves_the_mode_as_it_was_and_makes_no_use_of_dropout():
     assert not torch.equal(model(x), model(x)), "in training, dropout is on"
 
 
+# -- judging a text ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("context", "stride"), [(12, 1), (12, 5), (12, 12), (7, 3), (12, None), (1, 1)])
+@pytest.mark.parametrize("length", [2, 12, 13, 14, 40])
+def test_every_token_is_judged_with_the_longest_past_that_a_window_gives(context, stride, length):
+    model, ids = small(), some_tokens(1, length)[0]
+    found = log_probs(model, ids.numpy(), context=context, stride=stride, at_once=3)
+    assert found.shape == (length - 1,)
+    last, step = max(length - 1 - context, 0), stride or max(context // 2, 1)
+    starts = [*range(0, last, step), last]
+    for t in range(1, length):
+        start = min(s for s in starts if s < t <= s + context)
+        expected = model(ids[None, start:t])[0, -1].log_softmax(dim=0)[ids[t]].item()
+        assert found[t - 1] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_text_within_the_context_is_read_once():
+    model, ids = small(), some_tokens(1, 13)[0]
+    expected = -F.cross_entropy(model(ids[None, :-1])[0], ids[1:], reduction="none")
+    np.testing.assert_allclose(log_probs(model, ids, context=12), expected.detach(), atol=1e-6)
+
+
 # -- bad input ------------------------------------------------------------------------------------------
 
 
@@ -191,13 +215,15 @@ def test_generating_leaves_the_mode_as_it_was_and_makes_no_use_of_dropout():
         (lambda m: generate(m, [1], 3), "rng: expected"),
         (lambda m: m(torch.zeros(1, 0, dtype=torch.long)), "tokens: expected at least one, got none"),
         (lambda m: m(torch.zeros(1, 13, dtype=torch.long)), "context, got 13"),
+        (lambda m: log_probs(m, [1], context=12), "ids: expected at least two tokens, got 1"),
+        (lambda m: log_probs(m, [1, 2], context=12, stride=13), "stride: expected 1 to 12, the context, got 13"),
         (lambda m: GPT(11, width=16, heads=3), "heads: expected a divisor of the width 16, got 3"),
         (lambda m: GPT(11, layers=0), "layers: expected at least 1, got 0"),
         (lambda m: GPT(11, positions="absolute"), "positions: expected one of learned, rotary, got 'absolute'"),
     ],
 )
 def test_mistakes_are_said(call, said):
-    with pytest.raises(CourseError, match="^" + said if said[0] in "ptnh" else said) as caught:
+    with pytest.raises(CourseError, match="^" + said if said[0] in "ptnhi" else said) as caught:
         call(small())
     assert caught.value.args[0].count(". ") >= 1, "it says what to do"
 

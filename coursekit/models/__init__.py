@@ -7,6 +7,9 @@
 ``recurrent``    RNN, LSTM and GRU: cells, language models, backpropagation through time in pieces
 ``positions``    how attention is told what comes first: sinusoidal, learned, rotary
 ``seq2seq``      a sequence read by one recurrent network and written by another, with and without attention
+``transformer``  a decoder-only transformer in the manner of GPT-2, with a cache of keys and values
+``language``     a language model judges a text, and writes one
+``translation``  the encoder-decoder transformer
 
 Importing ``coursekit.models`` itself loads none of them.
 """

@@ -2,22 +2,20 @@
 
 A decoder-only language model in the manner of GPT-2, in PyTorch: learned or rotary positions, blocks that normalise
 before each part and add its answer to what came in, one table for reading tokens and for writing them, and a cache of
-keys and values for generating. Letters: N texts, T tokens of each, V words of the vocabulary, E numbers a token, H
+keys and values for writing, which :func:`coursekit.models.language.generate` does. Letters: N texts, T tokens of each, V words of the vocabulary, E numbers a token, H
 heads of S numbers each.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from coursekit.errors import CourseError, ShapeError
 from coursekit.models.positions import rotary
-from coursekit.models.sampling import pick
 
-__all__ = ["GPT", "Attention", "Block", "Cache", "cached_attention", "generate", "pre_norm"]
+__all__ = ["GPT", "Attention", "Block", "Cache", "cached_attention", "pre_norm"]
 
 POSITIONS = ("learned", "rotary")
 
@@ -334,70 +332,3 @@ def _expect_sizes(sizes: dict[str, int], positions: str) -> None:
         )
     if positions not in POSITIONS:
         raise CourseError(f"positions: expected one of {', '.join(POSITIONS)}, got {positions!r}. Choose one of these.")
-
-
-@torch.no_grad()
-def generate(
-    model: GPT,
-    prompt: Sequence[int] | np.ndarray,
-    n: int,
-    *,
-    rng: np.random.Generator | None = None,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    greedy: bool = False,
-    cache: bool = True,
-) -> np.ndarray:
-    """Write on: `n` tokens after a prompt, one at a time, each drawn from what the model says.
-
-    When the context is full, its older half is forgotten and the rest read again.
-
-    Parameters
-    ----------
-    model : GPT
-    prompt : sequence of int
-        At least one token, at most the model's context.
-    n : int
-    rng : Generator
-        Not needed if `greedy`.
-    temperature, top_k, top_p, greedy
-        As in :func:`coursekit.models.sampling.pick`.
-    cache : bool
-        Keep keys and values; without, all is read again for every token. The result is the same.
-
-    Returns
-    -------
-    ndarray of int64, (n,)
-        The new tokens.
-
-    Raises
-    ------
-    CourseError
-        If the prompt is empty or too long, or an argument is out of its range.
-
-    Examples
-    --------
-    >>> model = GPT(10, context=4, width=16, layers=1, heads=2).eval()
-    >>> generate(model, [1, 2], 6, rng=np.random.default_rng(0)).shape
-    (6,)
-    """
-    tokens = [int(token) for token in prompt]
-    if not tokens:
-        raise CourseError("prompt: expected at least one token, got none. Give the model something to begin with.")
-    if n < 0:
-        raise CourseError(f"n: expected at least 0, got {n}. Say how many tokens to write.")
-    training, device = model.training, model.embed.weight.device
-    model.eval()
-    start, memory = 0, Cache() if cache else None
-    try:
-        for _ in range(n):
-            if len(tokens) - start > model.context and len(tokens) > len(prompt):  # full: forget the older half
-                start, memory = len(tokens) - max(model.context // 2, 1), Cache() if cache else None
-            unread = tokens[start + (len(memory) if memory is not None else 0) :]
-            scores = model(torch.tensor([unread], device=device), memory)[0, -1]  # (V,)
-            chosen = pick(scores.cpu(), temperature, top_k=top_k, top_p=top_p, greedy=greedy, rng=rng)
-            tokens.append(int(chosen))
-    finally:
-        model.train(training)
-    return np.array(tokens[len(prompt) :], dtype=np.int64)
