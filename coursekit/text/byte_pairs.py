@@ -134,7 +134,7 @@ class BPETokenizer:
         >>> BPETokenizer([(104, 105)]).decode([256, 33])
         'hi!'
         """
-        spelled = b"".join(self._spelling[k] for k in token_numbers(ids, self.vocab_size))
+        spelled = b"".join(self._spelling[k] for k in token_numbers(ids, self.vocab_size).tolist())
         return spelled.decode("utf-8", errors="replace")
 
     def save(self, path: str | Path) -> None:

@@ -124,7 +124,7 @@ class CharTokenizer:
         >>> CharTokenizer("ab").decode([0, 1])
         'ab'
         """
-        return "".join(self.characters[k] for k in token_numbers(ids, self.vocab_size))
+        return "".join(self.characters[k] for k in token_numbers(ids, self.vocab_size).tolist())
 
     def save(self, path: str | Path) -> None:
         """Write the tokenizer into a JSON file, whole or not at all.

@@ -120,8 +120,8 @@ def some_text(text: str) -> str:
     return text
 
 
-def token_numbers(ids: Iterable[int], vocab_size: int) -> list[int]:
-    """Whole numbers below V as a list.
+def token_numbers(ids: Iterable[int], vocab_size: int) -> np.ndarray:
+    """Whole numbers below V as an array.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def token_numbers(ids: Iterable[int], vocab_size: int) -> list[int]:
 
     Returns
     -------
-    list of int
+    ndarray of int64, (T,)
 
     Raises
     ------
@@ -139,12 +139,12 @@ def token_numbers(ids: Iterable[int], vocab_size: int) -> list[int]:
 
     Examples
     --------
-    >>> token_numbers(np.array([1, 0]), 2)
-    [1, 0]
+    >>> token_numbers([1, 0], 2)
+    array([1, 0])
     """
     numbers = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
     if numbers.size == 0:
-        return []
+        return np.zeros(0, dtype=np.int64)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise CourseError(
             f"ids: expected a row of whole numbers, got {numbers.dtype} of shape {numbers.shape}. Pass one text."
@@ -152,4 +152,4 @@ def token_numbers(ids: Iterable[int], vocab_size: int) -> list[int]:
     if numbers.min() < 0 or numbers.max() >= vocab_size:
         wrong = numbers[(numbers < 0) | (numbers >= vocab_size)][0]
         raise CourseError(f"ids: expected tokens from 0 to {vocab_size - 1}, got {wrong}. Is it another tokenizer's?")
-    return numbers.tolist()
+    return numbers.astype(np.int64, copy=False)

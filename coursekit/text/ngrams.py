@@ -28,12 +28,14 @@ USUAL_DISCOUNT = 0.75  # where a text is too small to estimate one
 
 @dataclass(frozen=True)
 class _Level:
-    """All n-grams of one length k: each is written as a number with k digits in base V, and the table is sorted."""
+    """All n-grams of one length k: each is written as a number with k digits in base V, and the table is sorted.
+
+    So the n-grams of one context, their first k - 1 digits, stand side by side.
+    """
 
     grams: np.ndarray  # (G,)
     discounted: np.ndarray  # (G,): max(count - D, 0) / count(context)
-    contexts: np.ndarray  # (C,): the first k - 1 digits
-    left_over: np.ndarray  # (C,): gamma, what the discounts took
+    left_over: np.ndarray  # (G,): gamma of the context, what the discounts took
 
 
 class KneserNey:
@@ -114,13 +116,11 @@ class KneserNey:
         for k, level in enumerate(self._levels):
             if k > len(context):
                 break
-            code = np.uint64(_code(context[len(context) - k :], self.vocab_size))
-            place = np.searchsorted(level.contexts, code)
-            if place == len(level.contexts) or level.contexts[place] != code:
-                break  # never seen, so no longer context was either
-            first = code * np.uint64(self.vocab_size)
+            first = np.uint64(_code(context[len(context) - k :], self.vocab_size) * self.vocab_size)
             start, end = np.searchsorted(level.grams, [first, first + np.uint64(self.vocab_size)])
-            p *= level.left_over[place]
+            if start == end:
+                break  # the context was never seen, so no longer one was either
+            p *= level.left_over[start]
             p[(level.grams[start:end] - first).astype(np.int64)] += level.discounted[start:end]
         return p
 
@@ -152,11 +152,8 @@ class KneserNey:
         for k, level in enumerate(self._levels):
             if k >= len(tokens):
                 break
-            grams = _windows(tokens, k + 1, self.vocab_size)  # (T - k,): the tokens with k before them
-            context, seen = _look_up(level.contexts, grams // np.uint64(self.vocab_size))
-            place, known = _look_up(level.grams, grams)
-            lower = p[k:]
-            p[k:] = np.where(seen, level.left_over[context] * lower, lower) + known * level.discounted[place]
+            discounted, left_over = _look_up(level, _windows(tokens, k + 1, self.vocab_size), self.vocab_size)
+            p[k:] = discounted + left_over * p[k:]  # (T - k,): the tokens with k before them
         return np.log(p)
 
     def sample(
@@ -191,7 +188,7 @@ class KneserNey:
         """
         if not temperature > 0 or not math.isfinite(temperature):
             raise CourseError(f"temperature: expected a number above 0, got {temperature!r}. 1 keeps the model's own.")
-        tokens = token_numbers(prompt, self.vocab_size)
+        tokens = token_numbers(prompt, self.vocab_size).tolist()
         start = len(tokens)
         for _ in range(n):
             logs = np.log(self.probabilities(tokens[-self.order + 1 :] if self.order > 1 else ())) / temperature
@@ -234,17 +231,29 @@ def _level(grams: np.ndarray, counts: np.ndarray, vocab_size: int) -> tuple[_Lev
     """The probabilities of one order, from its sorted n-grams and their counts."""
     used = discounts(counts)
     taken = used[np.minimum(counts, 3) - 1]  # (G,)
-    contexts, start = np.unique(grams // np.uint64(vocab_size), return_index=True)  # (C,)
+    contexts = grams // np.uint64(vocab_size)  # (G,)
+    start = np.flatnonzero(np.append(True, contexts[1:] != contexts[:-1]))  # (C,): where a context begins
+    members = np.diff(np.append(start, len(grams)))
     total = np.add.reduceat(counts, start)  # (C,)
-    row = np.repeat(np.arange(len(contexts)), np.diff(np.append(start, len(grams))))  # (G,): whose context
-    discounted = (counts - taken) / total[row]
-    return _Level(grams, discounted, contexts, np.add.reduceat(taken, start) / total), used
+    left_over = np.add.reduceat(taken, start) / total
+    return _Level(grams, (counts - taken) / np.repeat(total, members), np.repeat(left_over, members)), used
 
 
-def _look_up(table: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each code stands in a sorted table (any place if nowhere), and whether it does."""
-    place = np.minimum(np.searchsorted(table, codes), len(table) - 1)
-    return place, table[place] == codes
+def _look_up(level: _Level, codes: np.ndarray, vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """What each n-gram has of its own (0 if it was never seen), and gamma of its context (1 if that was never seen)."""
+    order = np.argsort(codes)  # a search in the order of the table is several times as fast
+    codes = codes[order]
+    place = np.searchsorted(level.grams, codes)
+    right, left = np.minimum(place, len(level.grams) - 1), np.maximum(place - 1, 0)
+    own, beside = np.zeros(len(codes)), np.ones(len(codes))
+    for near in (left, right):  # a context that was seen has an n-gram next to where this one belongs
+        seen = level.grams[near] // np.uint64(vocab_size) == codes // np.uint64(vocab_size)
+        beside[seen] = level.left_over[near[seen]]
+    known = level.grams[right] == codes
+    own[known] = level.discounted[right[known]]
+    discounted, left_over = np.empty_like(own), np.empty_like(beside)
+    discounted[order], left_over[order] = own, beside
+    return discounted, left_over
 
 
 def _windows(tokens: np.ndarray, k: int, vocab_size: int) -> np.ndarray:
@@ -263,7 +272,7 @@ def _code(tokens: np.ndarray, vocab_size: int) -> int:
 
 
 def _tokens(ids: Sequence[int], vocab_size: int) -> np.ndarray:
-    return np.array(token_numbers(ids, vocab_size), dtype=np.uint64)
+    return token_numbers(ids, vocab_size).astype(np.uint64)
 
 
 def _expect_order(order: int, vocab_size: int) -> None:
