@@ -2,8 +2,8 @@
 
 A decoder-only language model in the manner of GPT-2, in PyTorch: learned or rotary positions, blocks that normalise
 before each part and add its answer to what came in, one table for reading tokens and for writing them, and a cache of
-keys and values for writing, which :func:`coursekit.models.language.generate` does. Letters: N texts, T tokens of each, V words of the vocabulary, E numbers a token, H
-heads of S numbers each.
+keys and values for writing (:func:`coursekit.models.language.generate`).
+Letters: N texts, T tokens of each, V words of the vocabulary, E numbers a token, H heads of S numbers each.
 """
 
 from collections.abc import Callable
