@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from coursekit.errors import CourseError, ShapeError
-from coursekit.models.language import generate, log_probs
+from coursekit.models.language import generate, log_probs, nucleus
+from coursekit.models.sampling import probabilities
 from coursekit.models.transformer import GPT, Cache, cached_attention, pre_norm
 
 KINDS = pytest.mark.parametrize("positions", ["learned", "rotary"])
@@ -195,6 +196,13 @@ def test_a_text_within_the_context_is_read_once():
     model, ids = small(), some_tokens(1, 13)[0]
     expected = -F.cross_entropy(model(ids[None, :-1])[0], ids[1:], reduction="none")
     np.testing.assert_allclose(log_probs(model, ids, context=12), expected.detach(), atol=1e-6)
+
+
+@given(st.lists(st.floats(-8, 8), min_size=1, max_size=12), st.floats(0.01, 0.999))
+def test_the_nucleus_is_the_one_that_is_drawn_from(scores, top_p):
+    np.testing.assert_allclose(
+        nucleus(probabilities(scores), top_p), probabilities(scores, top_p=top_p), rtol=1e-9, atol=1e-12
+    )
 
 
 # -- bad input ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from coursekit.errors import CourseError
 from coursekit.models.sampling import pick
 from coursekit.models.transformer import GPT, Cache
 
-__all__ = ["generate", "log_probs"]
+__all__ = ["generate", "log_probs", "nucleus"]
 
 
 @torch.no_grad()
@@ -143,3 +143,34 @@ def generate(
     finally:
         model.train(training)
     return np.array(tokens[len(prompt) :], dtype=np.int64)
+
+
+def nucleus(p: np.ndarray, top_p: float) -> np.ndarray:
+    """Leave out the unlikely tokens: keep the fewest, the most probable first, that together reach `top_p`.
+
+    Parameters
+    ----------
+    p : ndarray, (V,)
+        Probabilities.
+    top_p : float
+        Above 0, at most 1.
+
+    Returns
+    -------
+    ndarray, (V,)
+        0 for those left out; the others keep their proportions and sum to 1.
+
+    Source
+    ------
+    Holtzman et al. (2020), The curious case of neural text degeneration, section 3.1.
+
+    Examples
+    --------
+    >>> nucleus(np.array([0.1, 0.5, 0.4]), 0.6).round(3)
+    array([0.   , 0.556, 0.444])
+    """
+    order = np.argsort(-p, kind="stable")  # the most probable first
+    keep = order[np.cumsum(p[order]) - p[order] < top_p]  # what the better ones have is not enough yet
+    kept = np.zeros_like(p)
+    kept[keep] = p[keep]
+    return kept / kept.sum()
