@@ -47,11 +47,12 @@ def orthogonalize(gradient: Tensor, steps: int = 5, dtype: torch.dtype | None = 
     x = gradient.to(dtype or gradient.dtype)
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x  # (..., n, m) with n <= m: the products below are of the smaller side
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=LEAST)
+    x = (x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=LEAST)).reshape(-1, *x.shape[-2:])  # (K, n, m)
     for _ in range(steps):
-        gram = x @ x.mT  # (..., n, n)
-        x = A * x + (B * gram + C * gram @ gram) @ x
-    return x.mT if tall else x
+        gram = x @ x.mT  # (K, n, n)
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
+    x = x.mT if tall else x
+    return x.reshape(gradient.shape)
 
 
 def matrices_and_others(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
