@@ -9,10 +9,12 @@
 ``landscape`` paths of optimisers on a loss, and what many learning rates give
 ``contest``   methods side by side with their intervals, learning curves, the edges that HOG sees
 ``clouds``    points over the heaps that they should fall into, one panel a generator
+``attention`` who looks where
 ``gaps``      two numbers a row that ought to be one
 ``graphs``    the graph of a computation; ``layout`` says where its nodes go
 """
 
+from coursekit.plot.attention import attention_map
 from coursekit.plot.clouds import clouds
 from coursekit.plot.contest import edges, intervals, learning_curves
 from coursekit.plot.core import COLORS, MARKERS, alt_text, describe, show
@@ -29,6 +31,7 @@ __all__ = [
     "COLORS",
     "MARKERS",
     "alt_text",
+    "attention_map",
     "bars",
     "boundary",
     "chain",
