@@ -5,6 +5,7 @@
 ``pictures``  images side by side, matrices, weights
 ``geometry``  points in a plane and the lines that neurons draw through it
 ``diagrams``  drawn figures without data
+``lags``      a recurrent network unrolled, and how far back its gradients come
 ``latent``    codes of two numbers as a map
 ``landscape`` paths of optimisers on a loss, and what many learning rates give
 ``contest``   methods side by side with their intervals, learning curves, the edges that HOG sees
@@ -23,6 +24,7 @@ from coursekit.plot.diagrams import chain, network, training_loop
 from coursekit.plot.gaps import gaps
 from coursekit.plot.geometry import boundary, regions
 from coursekit.plot.graphs import graph
+from coursekit.plot.lags import lag_map, unrolled
 from coursekit.plot.landscape import rate_sweep, ravine
 from coursekit.plot.latent import code_map
 from coursekit.plot.pictures import images, matrix, weights
@@ -45,6 +47,7 @@ __all__ = [
     "history",
     "images",
     "intervals",
+    "lag_map",
     "learning_curves",
     "lines",
     "matrix",
@@ -56,5 +59,6 @@ __all__ = [
     "reliability",
     "show",
     "training_loop",
+    "unrolled",
     "weights",
 ]
