@@ -40,7 +40,7 @@ def test_rare_and_new_tokens_are_unknown():
     symbols = Symbols.of(["aab", "ac"], least=2)
     assert symbols.tokens == ("a",)
     assert symbols.encode("abz") == [4, UNKNOWN, UNKNOWN]
-    assert symbols.decode([START, 4, UNKNOWN, PAD]) == ["a", "?"]
+    assert symbols.decode([START, 4, UNKNOWN, PAD]) == ["a", "<unk>"]
     with pytest.raises(CourseError, match="expected each one once"):
         Symbols(["a", "a"])
 

@@ -64,13 +64,13 @@ class Symbols:
         return [self._number.get(token, UNKNOWN) for token in sequence]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
-        """The tokens of some numbers, up to the end mark; "?" for what is not known; padding and start are left out."""
+        """The tokens of some numbers, up to the end mark; "<unk>" for what is not known; padding and start are left out."""
         tokens = []
         for number in numbers:
             if number == END:
                 break
             if number not in (PAD, START):
-                tokens.append("?" if number == UNKNOWN else self.tokens[number - 4])
+                tokens.append("<unk>" if number == UNKNOWN else self.tokens[number - 4])
         return tokens
 
 
