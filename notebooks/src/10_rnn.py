@@ -17,6 +17,7 @@ r"""
 
 # %%
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -186,11 +187,7 @@ faded = plain["PyTorch's start"][40]
 reveal(
     "rnn.fading",
     f"{faded:.1e} of what it is at the end",
-    int(np.searchsorted([-0.1, -4, -8][::-1], -9))
-    if faded < 1e-9
-    else 2
-    if faded < 1e-4
-    else 1,
+    0 if faded > 0.1 else 1 if faded > 1e-4 else 2 if faded > 1e-9 else 3,
 )
 
 # %% [markdown]
@@ -271,7 +268,7 @@ def train(network, loss_of, steps, lr, optimizer=torch.optim.Adam, max_norm=1.0,
 SYMBOLS = 4
 
 
-def recall(N, lag, rng):
+def recall(N, rng, lag):
     """One of four symbols, then noise: sequences (N, 1 + lag, 5), and which symbol it was."""
     symbol = torch.randint(SYMBOLS, (N,), generator=rng)
     x = torch.zeros(N, 1 + lag, SYMBOLS + 1)
@@ -315,20 +312,10 @@ predict(
 
 # %%
 arms = {"without clipping": 1e9, "clipped at 0.5": 0.5}
+how = {"remembers": True, "steps": 300, "lr": 0.3, "optimizer": torch.optim.SGD}
+task = partial(recall, lag=20)
 tried = {
-    name: [
-        learn(
-            lambda N, rng: recall(N, 20, rng),
-            seed,
-            "RNN",
-            remembers=True,
-            steps=300,
-            lr=0.3,
-            optimizer=torch.optim.SGD,
-            max_norm=length,
-        )
-        for seed in course_seeds(3)
-    ]
+    name: [learn(task, seed, "RNN", max_norm=length, **how) for seed in course_seeds(3)]
     for name, length in arms.items()
 }
 for name, runs in tried.items():
@@ -471,7 +458,7 @@ A gate that starts near $\sigma(0) = 0.5$ halves the memory at every step. After
 
 ## 5. Who remembers how long?
 
-The gradient says what can be learned. Now see what *is* learned: the recall task, three lags, both starts, three seeds each. All are trained alike, with Adam and with clipping, for 200 steps of 32 sequences; who has solved the task may stop early.
+The gradient says what can be learned. Now see what *is* learned: the recall task, three lags, both starts, three seeds each. All are trained alike, with Adam and with clipping, for 160 steps of 32 sequences; who has solved the task may stop early.
 """
 
 # %%
@@ -492,20 +479,10 @@ LAGS = (4, 12, 36)
 
 def recall_over(kind, remembers):
     """Share recalled for each seed and lag, (S, L)."""
+    how = {"remembers": remembers, "steps": 160, "until": 0.05}
+    tasks = [partial(recall, lag=lag) for lag in LAGS]
     return np.array(
-        [
-            [
-                learn(
-                    lambda N, rng, lag=lag: recall(N, lag, rng),
-                    seed,
-                    kind,
-                    remembers,
-                    until=0.05,
-                )[0]
-                for lag in LAGS
-            ]
-            for seed in course_seeds(3)
-        ]
+        [[learn(task, seed, kind, **how)[0] for task in tasks] for seed in course_seeds(3)]
     )
 
 
@@ -732,22 +709,24 @@ def by_lstm(cut, origins, steps, seed):
         return future(curve, origins) + spread * network(table(origins)).double().numpy()
 
 
-def quarters(year):
-    """Where each quarter of a year begins, and the days from whose evenings it is forecast."""
-    starts = [day(f"{year}-{month:02d}-01") for month in (1, 4, 7, 10)]
+def parts_of(year, months):
+    """Where each part of a year begins, and the days from whose evenings it is forecast."""
+    starts = [day(f"{year}-{month:02d}-01") for month in months]
     ends = [*starts[1:], min(day(f"{year}-12-31") + 1, len(days) - AHEAD)]
     return [(cut, np.arange(cut - 1, end - 1)) for cut, end in zip(starts, ends, strict=True)]
 
 
-def errors(forecast, year):
+def errors(forecast, year, months=(1, 4, 7, 10)):
     """Mean absolute error in degrees for each day ahead, with a rolling origin: (AHEAD,)."""
-    off = [np.abs(forecast(cut, at) - future(warmest, at)) for cut, at in quarters(year)]
+    off = [
+        np.abs(forecast(cut, at) - future(warmest, at)) for cut, at in parts_of(year, months)
+    ]
     return np.concatenate(off).mean(axis=0)
 
 
 # %% [markdown]
 r"""
-The line has one dial, the strength of its penalty. The LSTM has one, the number of training steps. Each gets three settings, tried on 2014, which is our validation year. The best of each then goes to 2015, the test.
+The line has one dial, the strength of its penalty. The LSTM has one, the number of training steps. Each gets three settings, tried on 2014, which is our validation year (in two halves, to save time). The best of each then goes to 2015, the test.
 """
 
 # %%
@@ -757,16 +736,20 @@ predict(
     ["on both", "one day ahead only", "seven days ahead only", "on neither"],
 )
 
+
 # %%
+def settings(forecast, values):
+    """The errors on the validation year for each setting of a forecast's dial."""
+    return {
+        value: errors(lambda cut, at, v=value: forecast(cut, at, v), 2014, months=(1, 7))
+        for value in values
+    }
+
+
 tuning = {
-    "line": {a: errors(lambda cut, at, a=a: by_line(cut, at, a), 2014) for a in (1, 10, 100)},
-    "line, all columns": {
-        a: errors(lambda cut, at, a=a: by_line(cut, at, a, True), 2014) for a in (1, 10, 100)
-    },
-    "LSTM": {
-        steps: errors(lambda cut, at, n=steps: by_lstm(cut, at, n, course_seed(0)), 2014)
-        for steps in (50, 100, 200)
-    },
+    "line": settings(by_line, (1, 10, 100)),
+    "line, all columns": settings(partial(by_line, every_column=True), (1, 10, 100)),
+    "LSTM": settings(partial(by_lstm, seed=course_seed(0)), (50, 100, 200)),
 }
 best = {name: min(found, key=lambda k, f=found: f[k].mean()) for name, found in tuning.items()}
 for name, found in tuning.items():
@@ -823,7 +806,7 @@ claim("neural-forecasts-beat-seasonal").judge(
 
 # %% [markdown]
 r"""
-Three things are worth reading off the picture. First, the naive forecast is good for tomorrow and bad for next week; the season is the same for any day. Whoever shows a network that beats only *one* of them has chosen the opponent. Second, all that know the past and the season come down to the season's level within a few days: the weather forgets. Third, the LSTM lies where the straight line lies. Four years are some 1,400 rows, most of what can be known from them is linear, and 14 weights find it. Look at the line with *all* columns, too: it had been the better of the two lines on the validation year. A choice by validation can be wrong; that is why there is a test.
+Three things are worth reading off the picture. First, the naive forecast is good for tomorrow and bad for next week; the season is the same for any day. Whoever shows a network that beats only *one* of them has chosen the opponent. Second, whoever knows the past has an advantage for a few days; then the error climbs to the season's level and stays there. The weather forgets. Third, the LSTM lies where the straight line lies. Four years are some 1,400 rows, most of what can be known from them is linear, and 14 weights find it. Look at the line with *all* columns, too: it had been the better of the two lines on the validation year. A choice by validation can be wrong; that is why there is a test.
 
 ## 8. A network that invents names
 
@@ -952,8 +935,8 @@ for name, spent in seconds.items():
 
 # %%
 bits = {
-    "even chances": np.log2(V),
-    "letters alone": bits_by_counting(1, "test"),
+    "even\nchances": np.log2(V),
+    "letters\nalone": bits_by_counting(1, "test"),
     "bigram": bits_by_counting(2, "test"),
     f"Kneser-Ney,\norder {order}": bits_by_counting(order, "test"),
     "RNN": bits_of(models["RNN"], "test"),
@@ -981,8 +964,10 @@ claim("recurrent-model-beats-n-gram").judge(
     evidence=f"bits per character on {len(names.test):,} unseen first names: LSTM {bits['LSTM']:.3f}, plain network "
     f"{bits['RNN']:.3f}, Kneser-Ney of order {order} {counted:.3f}, bigram {bits['bigram']:.3f}",
 )
-longer = np.mean(lengths["LSTM"] > 1)
-print(f"the LSTM's gradient was longer than 1, and clipped, in {longer:.0%} of the steps")
+print(
+    f"length of the LSTM's gradient: median {np.median(lengths['LSTM']):.2f}, longest {lengths['LSTM'].max():.2f}; "
+    f"{int(np.sum(lengths['LSTM'] > 1))} of {len(lengths['LSTM']):,} steps were clipped at 1"
+)
 
 # %% [markdown]
 r"""
@@ -1068,6 +1053,12 @@ plot.show(
 
 # %%
 found = np.array(kinds["different, and held back"])
+text = letters.decode(counter.sample(20_000, rng=course_rng(2), prompt=[stop]))
+made = set(text.split(STOP)[:2000])
+print(
+    f"Kneser-Ney, 2,000 names at temperature 1: {len(made)} different, {len(made & learned)} learned from, "
+    f"{len(made & held_back)} held back"
+)
 for name, counts in kinds.items():
     print(
         f"{name:>28}: {', '.join(f'{c} at {t}' for c, t in zip(counts, temperatures, strict=True))}"
@@ -1081,7 +1072,7 @@ reveal(
 
 # %% [markdown]
 r"""
-At a low temperature the model repeats the few names that it is surest of. At a high one it invents freely, and less and less of it is a name. In between lies what makes it useful. It has never seen the names that it finds there: it has learned how names are made.
+At a low temperature the model repeats the few names that it is surest of. At a high one it invents freely, and less and less of it is a name. In between lies what makes it useful. It has never seen the held-back names that it finds there: it has learned how names are made. (So has the counter, in its way.)
 
 ## When it breaks
 
@@ -1146,7 +1137,44 @@ print("with detach(): three pieces, three gradients")
 
 # %% [markdown]
 r"""
-`detach()` cuts the chain: the state's numbers go on, but the gradient stops at the beginning of the piece. This is **truncated** backpropagation through time, and it is how all long texts are read. What it gives up, you saw in section 2: with a fading gradient, next to nothing.
+`detach()` cuts the chain: the state's numbers go on, but the gradient stops at the beginning of the piece. This is **truncated** backpropagation through time, and it is how all long texts are read. What does it give up? The gradient that comes back through the last $k$ steps only, compared with the one through all sixty, by the cosine of the angle between them (1: the same direction):
+"""
+
+
+# %%
+def cosine_of_truncated(layer, rng, lengths, T=60, N=16):
+    """Gradient at W_hh through the last k steps against that through all: the cosine, for each k."""
+    x, weights = torch.randn(N, T, layer.input_size, generator=rng), list(layer.parameters())
+    wish, found = torch.randn(N, layer.hidden_size, generator=rng), []
+    states = unroll(rnn_cell, x, (torch.zeros(N, layer.hidden_size),), weights)
+    for k in (T, *lengths):
+        h = unroll(rnn_cell, x[:, T - k :], (states[T - k][0].detach(),), weights)[-1][0]
+        found.append(torch.autograd.grad((h * wish).sum(), layer.weight_hh_l0)[0].flatten())
+    return [F.cosine_similarity(found[0], other, dim=0).item() for other in found[1:]]
+
+
+KEPT = (1, 2, 4, 8, 16, 32)
+cosines = {"PyTorch's start": [], "orthogonal": []}
+for remembers, (name, rows) in enumerate(cosines.items()):
+    for seed in course_seeds(3):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            layer = fresh("RNN", 8, remembers=bool(remembers))
+        rows.append(cosine_of_truncated(layer, torch_rng(seed), KEPT))
+plot.show(
+    plot.lines(
+        KEPT,
+        cosines,
+        log="x",
+        xlabel="steps that the gradient goes back",
+        ylabel="cosine with the whole gradient",
+        title="What truncation gives up",
+    )
+)
+
+# %% [markdown]
+r"""
+Where the gradient fades, a few steps are as good as all: what was cut off was next to nothing. The longer a network can remember, the more is lost.
 
 Fourth: **the axes are swapped.** PyTorch's recurrent layers take time first, $(T, N, D)$, unless told `batch_first=True`. Nothing fails. But the layer now reads down the batch: each example is a moment, and knows of the examples above it.
 """
