@@ -10,7 +10,9 @@ A map, in the order in which the rooms may import each other:
 ``scratch``                 deep learning in NumPy alone: the reference for Part A
 ``registry``, ``prepare``   what each data set is; splits, batches, scaling
 ``datasets``, ``fetch``     real data, verified; downloads that go on where they were cut off
-``tables``, ``text``        tables and sentences as rows; sentences as counts of words
+``tables``                  tables and sentences as rows
+``corpora``, ``series``     novels, names, translations, dates; four years of weather
+``text``                    words, characters and byte pairs as numbers; the n-gram model
 ``metrics``                 how good is a prediction, or a generator?
 ``validation``, ``tuning``  folds and early stopping; a contest with equal trials for all
 ``comparison``              is one better than the other, or was it luck?

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from coursekit.errors import DataError, expect_known
+from coursekit.errors import CourseError, DataError, expect_known
 from coursekit.prepare import Batches, batches, deal, flatten, mean_and_std, split, standardize, to_float
 from coursekit.registry import Row, bundled_arrays, names, registry, status, verify
 from coursekit.tables import deal_with_twins, read_table
@@ -112,6 +112,8 @@ def load(name: str) -> Dataset:
     ------
     UnknownNameError
         If no data set has that name.
+    CourseError
+        If it is a text or a series, which have no classes: the message names the function that reads it.
     DataError
         If it is missing, truncated or changed.
 
@@ -121,6 +123,9 @@ def load(name: str) -> Dataset:
     >>> iris.x_train.shape, iris.x_test.shape, iris.class_names
     ((112, 4), (38, 4), ('setosa', 'versicolor', 'virginica'))
     """
+    other = registry().get(name)
+    if other is not None and other.read_by:
+        raise CourseError(f"data set: expected rows with classes, got {name!r}, which has none. Use {other.read_by}().")
     row = registry()[expect_known("data set", name, names())]
     if row.loader:
         return _load(row, None)

@@ -42,6 +42,7 @@ __all__ = [
 OLDEST_PYTHON = (3, 11)
 PACKAGES = (
     "anywidget",
+    "babel",
     "ipykernel",
     "jupyterlab",
     "jupytext",

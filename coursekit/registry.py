@@ -60,6 +60,7 @@ class Row:
     class_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     group: str = ""
+    read_by: str = ""
 
     @property
     def path(self) -> Path | None:
@@ -73,14 +74,16 @@ class Row:
 
 
 def names() -> list[str]:
-    """The names that :func:`coursekit.datasets.load` knows. Weights of networks have rows too, and are not among them.
+    """The names that :func:`coursekit.datasets.load` knows: sets with classes.
+
+    Weights of networks, texts and series have rows too, and are read by functions of their own (`read_by`).
 
     Examples
     --------
     >>> names()
     ['breast_cancer', 'digits', 'fashion_mnist', 'har', 'iris', 'movie_snippets', 'spambase', 'wine']
     """
-    return sorted(name for name, row in registry().items() if not row.holds_weights)
+    return sorted(name for name, row in registry().items() if not row.holds_weights and not row.read_by)
 
 
 def registry() -> MappingProxyType[str, Row]:

@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from coursekit.accelerator import EXPERIMENTS
+from coursekit.accelerator import EXPERIMENTS, gpt
+from coursekit.accelerator.gpt import Windows, flops_per_token
 from coursekit.accelerator.resnet import Augmented, augment, pictures
 from coursekit.accelerator.throughput import MODELS, images_per_second
 from coursekit.datasets import load
 from coursekit.errors import CourseError
+from coursekit.models.transformer import GPT
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -128,3 +130,44 @@ def test_the_game_is_looked_at_evenly_and_measured_beside_real_pictures():
     assert distances[-1] < distances[0] and summary["Frechet distance"] == distances[-1]
     assert summary["Frechet distance of real training pictures"] < distances[-1]
     assert summary["pictures measured"] == 300
+
+
+# -- the language model ----------------------------------------------------------------------------------------------
+def test_the_language_model_learns_and_the_study_has_a_row_for_each_size_and_budget():
+    settings = {"width": 32, "layers": 2, "heads": 4, "context": 16, "batch": 8, "steps": 60, "dropout": 0.1}
+    study = {"study_widths": (8, 16), "study_steps": (2, 40), "characters": 20_000}
+    found = EXPERIMENTS["gpt"].measure("cpu", **settings, **study)
+    summary, rows = found["summary"], found["rows"]
+    first = math.log2(81)
+    assert 2 < summary["test bits per character"] < 0.8 * first
+    assert 2 < summary["Kneser-Ney of order 8, test bits per character"] < 3.5
+    assert summary["tokens a second"] == 60 * 8 * 16 / summary["seconds of training"]
+    assert summary["share of the chip's peak (MFU)"] is None, "a processor's is not in the table"
+    assert [(row["width"], row["steps"]) for row in rows] == [(8, 2), (8, 40), (16, 2), (16, 40)]
+    assert all(
+        short["bits per character"] > long["bits per character"]
+        for short, long in zip(rows[::2], rows[1::2], strict=True)
+    )
+    assert rows[0]["tokens"] == 2 * 8 * 16 and rows[3]["operations"] > 20 * rows[0]["operations"]
+
+
+def test_operations_are_six_a_weight_and_those_of_attention():
+    model = GPT(81, context=16, width=32, layers=2, heads=4)
+    weights = 81 * 32 + 2 * (12 * 32 * 32 + 4 * 32) + 2 * 32
+    assert flops_per_token(model, 16) == 6 * weights + 12 * 2 * 32 * 16
+
+
+def test_windows_are_pieces_of_the_text_and_reach_both_ends():
+    seen = set()
+    for x, y in Windows(torch.arange(12), 4, 5, 40, torch.Generator().manual_seed(0)):
+        assert x.shape == y.shape == (5, 4) and (x.diff() == 1).all() and (y == x + 1).all()
+        seen |= set(y.flatten().tolist()) | set(x.flatten().tolist())
+    assert seen == set(range(12))
+
+
+def test_the_share_of_the_peak_is_operations_by_the_makers_number(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA A100-SXM4-80GB")
+    model = GPT(81, context=16, width=32, layers=2, heads=4)
+    assert gpt._share_of_peak(model, 16, 1e6, "cuda") == 1e6 * flops_per_token(model, 16) / 312e12
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "something new")
+    assert gpt._share_of_peak(model, 16, 1e6, "cuda") is None

@@ -21,6 +21,8 @@ LAYERS = (
         "prepare",
         "tables",
         "datasets",
+        "corpora",
+        "series",
         "fetch",
         "metrics",
         "comparison",

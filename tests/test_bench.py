@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import lenet, memory, mlp, training
+from tests.bench import language, lenet, memory, mlp, training
 from tests.bench.contest import race, ratio, row, rows_of, table
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-RACES = {"mlp": mlp.CONTESTANTS, "lenet": lenet.CONTESTANTS, "training": training.CONTESTANTS}
+RACES = {
+    "mlp": mlp.CONTESTANTS,
+    "lenet": lenet.CONTESTANTS,
+    "training": training.CONTESTANTS,
+    "language": language.CONTESTANTS,
+}
 
 
 @pytest.mark.parametrize("contestants", RACES.values(), ids=RACES)
@@ -31,6 +36,12 @@ def test_all_contestants_take_the_same_steps(contestants):
 def test_the_convolutions_alone_agree_too():
     ours, theirs = (make(batch=8, convolutions_only=True)() for make in lenet.CONTESTANTS.values())
     assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_both_writers_write_the_same(monkeypatch):
+    monkeypatch.setattr(language, "WRITTEN", 12)
+    with_cache, without = (write() for write in language.writers().values())
+    assert with_cache.shape == (12,) and with_cache.tolist() == without.tolist()
 
 
 def test_a_race_gives_everybody_the_same_number_of_turns():
@@ -75,7 +86,7 @@ def test_the_peak_of_a_step_is_seen():
 def test_the_table_is_written_as_json(tmp_path, monkeypatch, capsys):
     out = tmp_path / "deep" / "bench.json"
     monkeypatch.setattr(sys, "argv", ["bench", "--json", str(out), "--rounds", "2"])
-    for name in ("two_thread_rows", "memory_rows", "import_rows"):  # slow: processes of their own
+    for name in ("two_thread_rows", "memory_rows", "import_rows", "language_rows"):  # slow: processes of their own
         monkeypatch.setattr(bench, name, lambda *a: [row("stub", 1.0, at_most=2.0)])
     bench.main()
     written = json.loads(out.read_text(encoding="utf-8"))

@@ -61,11 +61,32 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
     "filters.weight_grad": {"a table that is not square": FOUR_AXES},
     "pooling.max_pool": {"a table that is not square": FOUR_AXES},
     "residual.block": {"a table that is not square": FOUR_AXES},
+    "attention.causal_mask": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its argument is a whole number",
+    ),
+    "heads.split_heads": {"a table that is not square": "its arrays have three axes"},
+    "positions.sinusoidal": {"a table that is not square": ONE_AXIS},
     "detection.roc_auc": {"a batch of one": "it needs a row of each kind", "a table that is not square": ONE_AXIS},
     "gan.discriminator_loss": {"a table that is not square": ONE_AXIS},
     "gan.generator_loss": {"a table that is not square": ONE_AXIS},
     "spectral.power_iteration": {"only zeros": "a matrix of zeros has no direction that it stretches most"},
     "generators.frechet_distance": {"a batch of one": "one row has no covariance"},
+    "transformer.cached_attention": {"a table that is not square": FOUR_AXES},
+    "decoding.nucleus": dict.fromkeys(["only zeros", "large values"], "its numbers are probabilities")
+    | {"a table that is not square": ONE_AXIS},
+    "bpe.merge": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its arguments are lists of whole numbers",
+    ),
+    "bleu.modified_precision": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its arguments are lists of words",
+    ),
+    "bleu.corpus": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its arguments are lists of sentences",
+    ),
     "backprop.numerical_gradient": {"float32": "differences of nearly equal numbers need double precision"},
 }
 WITHOUT |= {  # the debugging clinic

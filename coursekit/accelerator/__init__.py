@@ -3,6 +3,7 @@
 ``throughput``  images a second, processor against accelerator, from sizes that are too small to large ones
 ``resnet``      a residual network on fashion_mnist, trained for minutes
 ``gan``         a generator trained for longer than a laptop would
+``gpt``         a language model of ten million weights, and a study of sizes and budgets
 ``recording``   running one of them and writing down what came of it
 
 :func:`coursekit.device.recorded` shows the record wherever there is no accelerator.

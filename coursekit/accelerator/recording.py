@@ -66,6 +66,10 @@ EXPERIMENTS = {
         "a residual network on fashion_mnist, with shifts, flips and erased patches", "coursekit.accelerator.resnet"
     ),
     "gan": Experiment("a longer game of generator and discriminator on fashion_mnist", "coursekit.accelerator.gan"),
+    "gpt": Experiment(
+        "a GPT of ten million weights on Austen's novels, and three sizes with three budgets each",
+        "coursekit.accelerator.gpt",
+    ),
 }
 
 

@@ -18,10 +18,11 @@ os.environ.update({key: os.environ.get(key, one) for key, one in THREADS.items()
 
 import numpy as np  # noqa: E402  (the settings count only if they stand before numpy is loaded)
 
-from tests.bench import lenet, memory, mlp, training  # noqa: E402
+from tests.bench import language, lenet, memory, mlp, training  # noqa: E402
 from tests.bench.contest import race, row, rows_of, table  # noqa: E402
 
 IMPORT_SECONDS = 0.15
+KNESER_NEY_SECONDS = 2.0
 
 
 def engine_rows(rounds: int) -> tuple[list[dict], dict]:
@@ -53,6 +54,26 @@ def training_rows(rounds: int) -> list[dict]:
         spread = f"{speeds[0]:,.0f} to {speeds[-1]:,.0f}"
         what = f"LeNet training, images a second: {name}"
         rows.append(row(what, statistics.median(speeds), at_most=None, unit="/s", spread=spread))
+    return rows
+
+
+def language_rows(rounds: int) -> list[dict]:
+    """A step of our GPT, writing with and without a cache, and the n-gram model of the novels."""
+    import torch
+
+    torch.set_num_threads(1)
+    seconds = race({name: make() for name, make in language.CONTESTANTS.items()}, rounds=rounds, steps=3)
+    rows = rows_of(seconds, language.OURS, {language.ENCODER: None, language.BY_HAND: None}, "GPT step")
+    seconds = race(language.writers(), rounds=min(rounds, 5), steps=1)
+    rows += rows_of(seconds, "with cache", {"without": None}, "GPT writing")
+    for name, each in seconds.items():
+        speed = language.WRITTEN / statistics.median(each)
+        rows.append(row(f"GPT writing, tokens a second: {name}", speed, at_most=None, unit="/s"))
+    fit, score, bits = (statistics.median(each) for each in zip(*(language.counting() for _ in range(3)), strict=True))
+    spread = f"fit {fit:.2f}, score {score:.2f} s; {bits:.3f} bits a character"
+    rows.append(
+        row("Kneser-Ney order 8 on the novels", fit + score, at_most=KNESER_NEY_SECONDS, unit="s", spread=spread)
+    )
     return rows
 
 
@@ -116,7 +137,7 @@ def main() -> None:
         alone(options.alone)
         return
     rows, times = engine_rows(options.rounds)
-    rows += training_rows(options.rounds)
+    rows += training_rows(options.rounds) + language_rows(options.rounds)
     rows += two_thread_rows(options.rounds) + memory_rows() + import_rows()
     print(table(rows))
     print("\nmedian time of a step: " + ", ".join(f"{name} {1e3 * t:.2f} ms" for name, t in times.items()))
