@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from coursekit.errors import CourseError, DataError, ShapeError, UnknownNameError
 from coursekit.models.efficientnet import EfficientNetLite0, SameConv2d, imagenet_labels, prepared, pretrained
+from coursekit.registry import registry
+from coursekit.scratch import checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +36,14 @@ def test_photographs_that_scikit_image_brings(network):
 
 
 def test_the_weights_are_whole_numbers_times_a_scale(network):
-    """A channel has at most 255 different weights."""
-    for layer in (network.features[0][0], network.features[12].f[2][0], network.fc):
-        for channel in layer.weight.detach().flatten(1)[:20]:
-            assert len(channel.unique()) <= min(255, channel.numel())
-            gap = channel.unique().diff().min()
-            assert ((channel / gap) - (channel / gap).round()).abs().max() < 0.02
+    stored = checkpoint.load(registry()["efficientnet_lite0"].path)
+    state = network.state_dict()
+    whole = [key for key, array in stored.items() if array.dtype == np.int8]
+    assert sum(stored[key].size for key in whole) > 4_500_000
+    for key in whole:
+        rows = state[key].numpy().reshape(len(state[key]), -1)
+        expected = stored[key].reshape(rows.shape).astype(np.float64) * stored[f"{key}.scale"][:, None]
+        np.testing.assert_allclose(rows, expected, rtol=1e-6)
 
 
 def test_a_picture_is_judged_by_itself(network):
