@@ -5,7 +5,8 @@
 each set is stands in ``data/registry.toml``, which :mod:`coursekit.registry` reads; :mod:`coursekit.fetch` downloads.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -46,6 +47,8 @@ class Dataset:
 
     Where rows belong together, several windows of one person for example, `groups_train` and `groups_test` say to whom
     each row belongs, int64, (N,); no group is on both sides. They are None for sets whose rows stand alone.
+
+    Columns of words hold their numbers: ``categories["sex"][1]`` is the word that 1 stands for in the column `sex`.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Dataset:
     citation: str
     source: str
     group: str = ""
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     groups_train: np.ndarray | None = None
     groups_test: np.ndarray | None = None
 
@@ -96,7 +100,8 @@ def load(name: str) -> Dataset:
 
     scikit-learn's sets have no official test set. Ours is fixed for ever: in each class, a quarter of the rows, drawn
     by the raw output of ``PCG64(0)``, which no version of NumPy changes. Tables (``spambase``, ``movie_snippets``) are
-    split in the same way, and copies of a row never stand on both sides.
+    split in the same way, and copies of a row never stand on both sides. ``adult_income`` has its authors' split, in
+    which different people with the same twelve answers do.
 
     Parameters
     ----------
@@ -136,7 +141,7 @@ def load(name: str) -> Dataset:
 
 @lru_cache(maxsize=4)
 def _load(row: Row, version: tuple | None) -> Dataset:
-    class_names, feature_names = row.class_names, row.feature_names
+    class_names, feature_names, categories = row.class_names, row.feature_names, {}
     if version is None:
         verify(row.name)
         x, y, class_names, feature_names = bundled_arrays(row.name)
@@ -145,9 +150,12 @@ def _load(row: Row, version: tuple | None) -> Dataset:
         arrays = {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}
     elif row.file.endswith(".csv.gz"):
         table = read_table(row.name, row.path)
-        x, y, feature_names = table.x, table.y, table.feature_names
-        draws = np.random.PCG64(0).random_raw(len(y))
-        test, train = deal_with_twins(draws, [TEST_FRACTION, 1 - TEST_FRACTION], y, table.twins)
+        x, y, feature_names, categories = table.x, table.y, table.feature_names, table.categories
+        if table.test is None:
+            draws = np.random.PCG64(0).random_raw(len(y))
+            test, train = deal_with_twins(draws, [TEST_FRACTION, 1 - TEST_FRACTION], y, table.twins)
+        else:
+            test, train = np.flatnonzero(table.test), np.flatnonzero(~table.test)
         arrays = {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}
     else:
         with np.load(version[0], allow_pickle=False) as stored:
@@ -160,7 +168,7 @@ def _load(row: Row, version: tuple | None) -> Dataset:
     for array in arrays.values():
         array.setflags(write=False)
     about = {key: getattr(row, key) for key in ("name", "row", "units", "licence", "citation", "source", "group")}
-    return Dataset(**about, **arrays, class_names=class_names, feature_names=feature_names)
+    return Dataset(**about, **arrays, class_names=class_names, feature_names=feature_names, categories=categories)
 
 
 def _expect_groups_apart(row: Row, arrays: dict[str, np.ndarray]) -> None:

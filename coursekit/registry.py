@@ -81,7 +81,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()
-    ['breast_cancer', 'digits', 'fashion_mnist', 'har', 'iris', 'movie_snippets', 'spambase', 'wine']
+    ['adult_income', 'breast_cancer', 'digits', 'fashion_mnist', 'har', 'iris', 'movie_snippets', 'spambase', 'wine']
     """
     return sorted(name for name, row in registry().items() if not row.holds_weights and not row.read_by)
 

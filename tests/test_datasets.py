@@ -118,7 +118,7 @@ def test_repr_teaches(name):
 def test_unknown_name():
     with pytest.raises(UnknownNameError, match="data set: .* Did you mean 'fashion_mnist'"):
         load("fashionmnist")
-    with pytest.raises(UnknownNameError, match="Known: breast_cancer"):
+    with pytest.raises(UnknownNameError, match="Known: adult_income"):
         load("zzz")
     assert "iris" in names()
 

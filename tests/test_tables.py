@@ -87,6 +87,31 @@ def test_texts_can_be_split_but_not_standardised():
         standardize(data.x_train)
 
 
+def test_adult_income_is_the_published_one_with_words_as_numbers():
+    data, published = load("adult_income"), raw("adult_income")
+    assert (len(data.x_train), len(data.x_test)) == (32561, 16281) and len(published) == 48842
+    assert data.x_train.dtype == np.float64 and data.y_train.dtype == np.int64
+    assert data.feature_names[:2] == ("age", "workclass") and len(data.feature_names) == 12
+    assert data.class_names == ("up to 50,000 dollars", "more")
+    assert data.categories["sex"] == ("Female", "Male") and "unknown" in data.categories["occupation"]
+    sides = {"train": (data.x_train, data.y_train), "test": (data.x_test, data.y_test)}
+    for side, (x, y) in sides.items():
+        rows = [row for row in published if row["split"] == side]
+        np.testing.assert_array_equal(y, [int(row["income"]) for row in rows])
+        for k, name in enumerate(data.feature_names):
+            words = data.categories.get(name)
+            said = [float(row[name]) if words is None else words.index(row[name] or "unknown") for row in rows]
+            np.testing.assert_array_equal(x[:, k], said)
+    women = data.x_train[:, data.feature_names.index("sex")] == 0
+    assert data.y_train[women].mean() < 0.12 and data.y_train[~women].mean() > 0.3
+
+
+def test_an_official_split_is_kept_though_some_people_gave_the_same_answers():
+    table = read_table("adult_income", registry()["adult_income"].path)
+    both = set(table.twins[table.test]) & set(table.twins[~table.test])
+    assert table.test.sum() == 16281 and len(both) > 1000
+
+
 # ------------------------------------------------------------------------------------------ the split
 
 
@@ -168,6 +193,16 @@ def test_a_file_that_is_no_such_table(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(DataError, match="table 'spambase': expected a gzipped csv in .*spambase.csv.gz, got: "):
         read_table("spambase", path)
+
+
+@pytest.mark.parametrize("change", [{"income": "2"}, {"split": "elsewhere"}, {"age": "old"}, {"sex": None}], ids=str)
+def test_a_file_that_is_no_adult_income(change, tmp_path):
+    row = dict.fromkeys([*tables.ADULT_NUMBERS, *tables.ADULT_WORDS, "income"], "1") | {"split": "train"} | change
+    row = {name: value for name, value in row.items() if value is not None}
+    path = tmp_path / "adult_income.csv.gz"
+    path.write_bytes(gzip.compress("\n".join([",".join(row), ",".join(row.values())]).encode()))
+    with pytest.raises(DataError, match="table 'adult_income': expected a gzipped csv"):
+        read_table("adult_income", path)
 
 
 def test_a_truncated_file(tmp_path):
