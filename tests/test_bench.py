@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.bench import __main__ as bench
-from tests.bench import language, lenet, memory, mlp, training
+from tests.bench import attribution, language, lenet, memory, mlp, training
 from tests.bench.contest import race, ratio, row, rows_of, table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,6 +87,7 @@ def test_the_peak_of_a_step_is_seen():
 def test_the_table_is_written_as_json(tmp_path, monkeypatch, capsys):
     out = tmp_path / "deep" / "bench.json"
     monkeypatch.setattr(sys, "argv", ["bench", "--json", str(out), "--rounds", "2"])
+    monkeypatch.setattr(bench.attribution, "attribution_rows", lambda *a: [row("stub", 1.0, at_least=2.0)])
     for name in ("two_thread_rows", "memory_rows", "import_rows", "language_rows"):  # slow: processes of their own
         monkeypatch.setattr(bench, name, lambda *a: [row("stub", 1.0, at_most=2.0)])
     bench.main()
@@ -96,3 +98,15 @@ def test_the_table_is_written_as_json(tmp_path, monkeypatch, capsys):
     }
     assert set(written["versions"]) == {"python", "numpy", "torch"}
     assert "measured  promised" in capsys.readouterr().out
+
+
+def test_a_promise_of_at_least_is_one_too():
+    assert row("x", 3.0, at_least=2.0)["met"] is True and row("x", 1.0, at_least=2.0)["met"] is False
+    assert ">= 2" in table([row("x", 3.0, at_least=2.0)])
+
+
+def test_explanations_are_judged_by_their_error():
+    network = attribution.Network()
+    x = network.x[:3]
+    np.testing.assert_allclose(network(x), network.torch(torch.tensor(x)), atol=1e-12)
+    assert attribution.error(np.array([1.0, 2.0]), np.array([1.0, 4.0])) == pytest.approx(np.sqrt(2) / 4)

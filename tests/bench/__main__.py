@@ -18,7 +18,7 @@ os.environ.update({key: os.environ.get(key, one) for key, one in THREADS.items()
 
 import numpy as np  # noqa: E402  (the settings count only if they stand before numpy is loaded)
 
-from tests.bench import language, lenet, memory, mlp, training  # noqa: E402
+from tests.bench import attribution, language, lenet, memory, mlp, training  # noqa: E402
 from tests.bench.contest import race, row, rows_of, table  # noqa: E402
 
 IMPORT_SECONDS = 0.15
@@ -138,6 +138,7 @@ def main() -> None:
         return
     rows, times = engine_rows(options.rounds)
     rows += training_rows(options.rounds) + language_rows(options.rounds)
+    rows += attribution.attribution_rows(options.rounds)
     rows += two_thread_rows(options.rounds) + memory_rows() + import_rows()
     print(table(rows))
     print("\nmedian time of a step: " + ", ".join(f"{name} {1e3 * t:.2f} ms" for name, t in times.items()))

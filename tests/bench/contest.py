@@ -35,14 +35,24 @@ def ratio(seconds: Mapping[str, list[float]], ours: str, other: str) -> tuple[fl
     return middle, low, high
 
 
-def row(what: str, measured: float, *, at_most: float | None, unit: str = "x", spread: str = "") -> dict:
-    """One line of the table; `at_most` is what was promised, None where nothing was."""
+def row(
+    what: str,
+    measured: float,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+    unit: str = "x",
+    spread: str = "",
+) -> dict:
+    """One line of the table; `at_most` or `at_least` is what was promised, None where nothing was."""
     met = None if at_most is None else bool(measured <= at_most)
+    met = met if at_least is None else bool(measured >= at_least)
     return {
         "what": what,
         "measured": round(measured, 4),
         "unit": unit,
         "at_most": at_most,
+        "at_least": at_least,
         "met": met,
         "spread": spread,
     }
@@ -64,7 +74,8 @@ def table(rows: list[dict]) -> str:
     width = max(len(r["what"]) for r in rows)
     lines = [f"{'':{width}}  measured  promised  met   middle half"]
     for r in rows:
-        promised = "-" if r["at_most"] is None else f"{r['at_most']:g}"
+        promised = "-" if r["at_most"] is None else f"<= {r['at_most']:g}"
+        promised = promised if r["at_least"] is None else f">= {r['at_least']:.3g}"
         met = {None: "", True: "yes", False: "NO"}[r["met"]]
         lines.append(f"{r['what']:{width}}  {r['measured']:6.2f} {r['unit']:2} {promised:>7}   {met:4}  {r['spread']}")
     return "\n".join(lines)
