@@ -29,7 +29,7 @@ from coursekit.attribution.exact import all_coalitions, explain_rows, shapley_of
 from coursekit.attribution.game import Game
 from coursekit.errors import CourseError
 
-__all__ = ["Coalitions", "Regression", "choose_coalitions", "kernel_shap", "kernel_weights"]
+__all__ = ["Coalitions", "Regression", "choose_coalitions", "kernel_shap", "kernel_weights", "solve_kernel"]
 
 
 def kernel_shap(
@@ -118,6 +118,41 @@ def kernel_weights(d: int) -> np.ndarray:
     array([0.33333333, 0.33333333])
     """
     return np.array([(d - 1) / (math.comb(d, s) * s * (d - s)) for s in range(1, d)])
+
+
+def solve_kernel(
+    coalitions: np.ndarray, worth: np.ndarray, weights: np.ndarray, empty: float, full: float
+) -> np.ndarray:
+    """The weighted straight line through what coalitions are worth, forced through nobody and through all.
+
+    The shares minimise  sum of w (worth - empty - z @ shares)^2  under  sum of shares = full - empty. The last share
+    is what the others leave, which turns it into least squares without a condition. :class:`Regression` does the same
+    for pairs of coalitions, and tells the error.
+
+    Parameters
+    ----------
+    coalitions : ndarray of bool, (M, d)
+        None of them empty or full.
+    worth, weights : ndarray, (M,)
+    empty, full : float
+        What nobody is worth, and what all are.
+
+    Returns
+    -------
+    ndarray, (d,)
+
+    Examples
+    --------
+    >>> one_of_two = np.array([[True, False], [False, True]])
+    >>> solve_kernel(one_of_two, np.array([2.0, 3.0]), np.ones(2), empty=1.0, full=6.0)
+    array([2., 3.])
+    """
+    z = coalitions.astype(np.float64)
+    rest = z[:, :-1] - z[:, -1:]  # (M, d - 1)
+    wanted = worth - empty - z[:, -1] * (full - empty)  # (M,)
+    root = np.sqrt(weights)
+    first = np.linalg.lstsq(rest * root[:, None], wanted * root)[0]  # (d - 1,)
+    return np.append(first, full - empty - first.sum())
 
 
 @dataclass(frozen=True)

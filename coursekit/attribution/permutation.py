@@ -7,7 +7,7 @@ Source: Castro, Gomez and Tejada (2009), Polynomial calculation of the Shapley v
 (2022), Sampling permutations for Shapley value estimation, section 3 (antithetic pairs).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from coursekit.attribution.exact import explain_rows
 from coursekit.attribution.game import Game
 from coursekit.errors import CourseError
 
-__all__ = ["marginal_contributions", "permutation_shapley"]
+__all__ = ["contributions", "marginal_contributions", "permutation_shapley"]
 
 AT_ONCE = 16  # pairs of orders between two looks at the clock and at an interrupt
 
@@ -78,6 +78,34 @@ def permutation_shapley(
         return means.mean(axis=0), means.std(axis=0, ddof=1) / np.sqrt(len(means))
 
     return explain_rows(one, "sampled Shapley values", model, x, background, target, groups, feature_names, progress)
+
+
+def contributions(value: Callable[[np.ndarray], np.ndarray], order: np.ndarray) -> np.ndarray:
+    """What each player adds when the players come in by this order.
+
+    Parameters
+    ----------
+    value : callable
+        From coalitions, bool (M, d), to what they are worth, (M,).
+    order : ndarray of int, (d,)
+        The player who comes first, second, ...
+
+    Returns
+    -------
+    ndarray, (d,)
+        By player, not by arrival. They add up to what all are worth, less what nobody is.
+
+    Examples
+    --------
+    >>> def both_needed(coalitions):
+    ...     return 6.0 * coalitions.all(axis=1)
+    >>> contributions(both_needed, np.array([1, 0]))  # player 1 comes first, to an empty room
+    array([6., 0.])
+    """
+    d = len(order)
+    arrival = np.argsort(order)  # (d,): when each player comes
+    there = arrival < np.arange(d + 1)[:, None]  # (d + 1, d): who is there after each step
+    return np.diff(value(there))[arrival]
 
 
 def marginal_contributions(game: Game, orders: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from coursekit.attribution.game import Game
 from coursekit.attribution.models import predictor
 from coursekit.errors import CourseError, ShapeError
 
-__all__ = ["occlusion", "permutation_importance"]
+__all__ = ["falls_of_score", "occlusion", "permutation_importance"]
 
 
 def occlusion(
@@ -119,19 +119,55 @@ def permutation_importance(
     if repeats < 2:
         raise CourseError(f"repeats: expected at least 2, got {repeats!r}. One shuffle has no spread.")
     predict = predictor(model)
-    untouched = score(predict(x), y)
-    falls = np.empty((repeats, x.shape[1]))
-    for column in range(x.shape[1]):
-        shuffled = x.copy()
-        for k in range(repeats):
-            shuffled[:, column] = rng.permutation(x[:, column])
-            falls[k, column] = untouched - score(predict(shuffled), y)
+    falls = falls_of_score(predict, x, y, score, np.array([rng.permutation(len(x)) for _ in range(repeats)]))
     return Attribution(
         falls.mean(axis=0),
         np.array(0.0),
-        np.array(untouched),
+        np.array(score(predict(x), y)),
         names_of(feature_names, x.shape[1]),
         "permutation importance",
         std_error=falls.std(axis=0, ddof=1) / np.sqrt(repeats),
         complete=False,
     )
+
+
+def falls_of_score(
+    predict: Callable[[np.ndarray], np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    score: Callable[[np.ndarray, np.ndarray], float],
+    shuffles: np.ndarray,
+) -> np.ndarray:
+    """The score of the untouched rows less that of rows with one column shuffled, for each shuffle and column.
+
+    Parameters
+    ----------
+    predict : callable
+        From rows (N, D) to outputs.
+    x : ndarray, (N, D)
+    y : ndarray, (N,)
+    score : callable
+        ``score(outputs, y)``, larger is better.
+    shuffles : ndarray of int, (R, N)
+        In each row the numbers 0 to N - 1 in another order.
+
+    Returns
+    -------
+    ndarray, (R, D)
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 5.0], [1.0, 5.0]])
+    >>> def right(outputs, y):
+    ...     return float(np.mean(outputs == y))
+    >>> falls_of_score(lambda rows: rows[:, 0], x, x[:, 0], right, np.array([[1, 0]]))
+    array([[1., 0.]])
+    """
+    untouched = score(predict(x), y)
+    falls = np.empty((len(shuffles), x.shape[1]))
+    for column in range(x.shape[1]):
+        shuffled = x.copy()
+        for k, order in enumerate(shuffles):
+            shuffled[:, column] = x[order, column]
+            falls[k, column] = untouched - score(predict(shuffled), y)
+    return falls
