@@ -87,6 +87,13 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are lists of sentences",
     ),
+    "shapley.contributions": {"a table that is not square": ONE_AXIS},
+    "shapley.exact": {"a table that is not square": ONE_AXIS, "a batch of one": "without players there is no game"},
+    "kernel.weights": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its argument is a whole number",
+    ),
+    "lime.weights": {"large values": "its numbers are 0 and 1"},
     "backprop.numerical_gradient": {"float32": "differences of nearly equal numbers need double precision"},
 }
 WITHOUT |= {  # the debugging clinic
