@@ -287,6 +287,12 @@ class Regression:
         Returns
         -------
         shares, std_error : ndarray, (d,)
+
+        Examples
+        --------
+        >>> fit = Regression(choose_coalitions(2, 2, np.random.default_rng(0)))
+        >>> fit.solve(np.array([-1.0]), half=3.0)[0]  # one is worth 2 more than the other, and both are worth 6
+        array([2., 4.])
         """
         c = self._fit @ odd + self._all * half
         return self._share @ c, self._standard_error(odd - self._z @ c)
