@@ -126,8 +126,8 @@ class Attribution:
         Examples
         --------
         >>> ax = Attribution(np.array([1.0, 2.0]), np.array(0.5), np.array(3.5)).plot()
-        >>> [bar.get_width() for bar in ax.patches]
-        [2.0, 1.0]
+        >>> [float(bar.get_width()) for bar in ax.patches]  # the largest step ends at the output
+        [1.0, 2.0]
         """
         from coursekit.plot.attributions import draw
 
