@@ -84,3 +84,18 @@ def test_a_picture_that_does_not_fit_is_refused(many):
             call()
     with pytest.raises(UnknownNameError, match="kind: expected a known name, got 'bars'"):
         many.plot("bars")
+
+
+def test_maps_of_several_methods_stand_beside_their_pictures():
+    pictures, values = np.ones((2, 6, 5)), np.zeros((2, 6, 5))
+    values[:, 2, 3], values[1, 0, 0] = 4.0, -2.0
+    ax = plot.attribution_maps(pictures, {"one method": values, "nothing": 0 * values}, rows=["boot", "shirt"])
+    said = plot.alt_text(ax.figure)
+    assert "2 pictures (boot, shirt)" in said
+    assert "one method: a tenth of the pixels holds 100%" in said
+    drawn = ax.images[1].get_array()
+    assert np.nanmax(drawn) == 1 and np.nanmin(drawn) == -0.5
+    with pytest.raises(CourseError, match="nothing"):
+        plot.attribution_maps(pictures, {"nothing": values[:1]})
+    with pytest.raises(CourseError, match="1 words"):
+        plot.attribution_maps(pictures, {"one method": values}, rows=["boot"])

@@ -18,7 +18,7 @@ import numpy as np
 from coursekit.attribution.models import output_of
 from coursekit.errors import CourseError, ShapeError
 
-__all__ = ["Curve", "deletion", "insertion", "rank_correlation", "sensitivity"]
+__all__ = ["Curve", "deletion", "insertion", "rank_correlation", "sensitivity", "share_inside"]
 
 Explain = Callable[[np.ndarray], np.ndarray]
 
@@ -224,3 +224,34 @@ def sensitivity(
         there = np.asarray(explain(x + rng.uniform(-radius, radius, np.shape(x)))).reshape(len(x), -1)
         largest = np.maximum(largest, np.linalg.norm(there - here, axis=1) / size)
     return largest
+
+
+def share_inside(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Which share of an explanation, in sizes without signs, falls on a marked part of each row.
+
+    Parameters
+    ----------
+    values : ndarray, (N, ...)
+    inside : ndarray of bool, (...)
+        The part, the same for all rows.
+
+    Returns
+    -------
+    ndarray, (N,)
+        From 0 to 1; 0 where an explanation is 0 everywhere.
+
+    Raises
+    ------
+    ShapeError
+        If the part has another shape than a row.
+
+    Examples
+    --------
+    >>> share_inside(np.array([[3.0, -1.0]]), np.array([True, False]))
+    array([0.75])
+    """
+    size, inside = np.abs(np.asarray(values)), np.asarray(inside, dtype=bool)
+    if size.shape[1:] != inside.shape:
+        raise ShapeError(f"inside: expected the shape of a row {size.shape[1:]}, got {inside.shape}. Give one mask.")
+    within, whole = size[:, inside].sum(axis=1), size.reshape(len(size), -1).sum(axis=1)
+    return np.divide(within, whole, out=np.zeros(len(size)), where=whole > 0)

@@ -17,7 +17,7 @@
 """
 
 from coursekit.plot.attention import attention_map
-from coursekit.plot.attributions import attribution_bar, attribution_map, beeswarm, waterfall
+from coursekit.plot.attributions import attribution_bar, attribution_map, attribution_maps, beeswarm, waterfall
 from coursekit.plot.clouds import clouds
 from coursekit.plot.contest import edges, intervals, learning_curves
 from coursekit.plot.core import COLORS, MARKERS, alt_text, describe, show
@@ -38,6 +38,7 @@ __all__ = [
     "attention_map",
     "attribution_bar",
     "attribution_map",
+    "attribution_maps",
     "bars",
     "beeswarm",
     "boundary",

@@ -4,6 +4,7 @@
 :class:`coursekit.attribution.Attribution`.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from coursekit.errors import CourseError, expect_known
 from coursekit.plot.core import COLORS, DIVERGING, axes_or_new, describe
 
-__all__ = ["attribution_bar", "attribution_map", "beeswarm", "draw", "waterfall"]
+__all__ = ["attribution_bar", "attribution_map", "attribution_maps", "beeswarm", "draw", "waterfall"]
 
 MOST = 10  # features shown one by one; the others are added up
 UP, DOWN = COLORS[4], COLORS[0]
@@ -251,6 +252,65 @@ def attribution_map(explanation: Any, *, picture: Any = None, row: int = 0, titl
         f"{title or explanation.method}: {words}; the largest in row {h}, column {w}; a tenth of the pixels holds "
         f"{tenth:.0%} of all.",
     )
+
+
+def attribution_maps(
+    pictures: Any, maps: Mapping[str, Any], *, rows: Sequence[str] = (), title: str = "", ax: Any = None
+) -> Any:
+    """Pictures one below the other, and beside each what every method makes of it, on a scale of its own.
+
+    Parameters
+    ----------
+    pictures : ndarray, (N, H, W)
+    maps : dict of name to ndarray, (N, H, W)
+        One colour speaks for, the other against, white says nothing; each map is scaled by its own largest size.
+    rows : sequence of str, length N, optional
+        Words for each picture.
+    title : str
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    CourseError
+        If a map has not the pictures' shape, or there are not as many words as pictures.
+    """
+    pictures = np.asarray(pictures, float)
+    found = {name: np.asarray(values, float) for name, values in maps.items()}
+    wrong = [name for name, values in found.items() if values.shape != pictures.shape]
+    if pictures.ndim != 3 or wrong or len(rows) not in (0, len(pictures)):
+        got = f"{wrong[0]} {found[wrong[0]].shape}" if wrong else f"{len(rows)} words"
+        raise CourseError(
+            f"maps: expected shape (N, H, W) of the pictures {pictures.shape}, got {got}. Keep one order."
+        )
+    count, height, width = pictures.shape
+    gap = max(2, width // 10)
+    canvas = np.full((2, count * (height + gap), (1 + len(found)) * (width + gap)), np.nan)  # pictures, maps
+    ax = axes_or_new(ax, figsize=(min(9.4, 1.15 * (1 + len(found)) + 0.9), 1.1 * count + 0.8))
+    told = []
+    for i, picture in enumerate(pictures):
+        top = i * (height + gap)
+        canvas[0, top : top + height, :width] = picture
+        for k, values in enumerate(found.values(), 1):
+            left = k * (width + gap)
+            canvas[1, top : top + height, left : left + width] = values[i] / (np.abs(values[i]).max() or 1.0)
+        if rows:
+            ax.text(-gap, top + height / 2, rows[i], ha="right", va="center", fontsize=8.5)
+    for k, name in enumerate(["picture", *found]):
+        ax.text(k * (width + gap) + width / 2, -gap, name.replace(" ", "\n", 1), ha="center", va="bottom", fontsize=8.5)
+    ax.imshow(canvas[0], cmap="gray_r", interpolation="nearest")
+    ax.imshow(canvas[1], cmap=DIVERGING, vmin=-1, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    ax.set_title(title, pad=30)
+    for name, values in found.items():
+        size = np.sort(np.abs(values).reshape(count, -1), axis=1)[:, ::-1]
+        tenth = (size[:, : max(1, size.shape[1] // 10)].sum(axis=1) / np.maximum(size.sum(axis=1), 1e-300)).mean()
+        told.append(f"{name}: a tenth of the pixels holds {tenth:.0%}, {(values > 0).mean():.0%} speak for")
+    named = f" ({', '.join(rows)})" if rows else ""
+    return describe(ax, f"{title or 'Explanations'}: {count} pictures{named} beside their maps. {'; '.join(told)}.")
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------
