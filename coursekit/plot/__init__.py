@@ -13,6 +13,7 @@
 ``attention`` who looks where
 ``gaps``      two numbers a row that ought to be one
 ``attributions``  what each feature did: bars, steps, swarms, maps
+``shares``    what features did, by several methods or against the feature's own value
 ``graphs``    the graph of a computation; ``layout`` says where its nodes go
 """
 
@@ -30,6 +31,7 @@ from coursekit.plot.lags import lag_map, unrolled
 from coursekit.plot.landscape import rate_sweep, ravine
 from coursekit.plot.latent import code_map
 from coursekit.plot.pictures import images, matrix, weights
+from coursekit.plot.shares import dependence, side_by_side
 
 __all__ = [
     "COLORS",
@@ -45,6 +47,7 @@ __all__ = [
     "chain",
     "clouds",
     "code_map",
+    "dependence",
     "describe",
     "edges",
     "gaps",
@@ -64,6 +67,7 @@ __all__ = [
     "regions",
     "reliability",
     "show",
+    "side_by_side",
     "training_loop",
     "unrolled",
     "waterfall",
