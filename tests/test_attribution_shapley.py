@@ -273,7 +273,16 @@ def test_an_interrupt_keeps_what_is_known():
     assert 1 <= len(found) < 50 and f"{len(found)} of 50 rows" in found.note and found.note in repr(found)
     asked = 0
     one = permutation_shapley(slow, x[0], background, pairs=10**6, rng=rng)
-    assert one.gap < 1e-10 and (one.std_error > 0).all()
+    assert one.gap < 1e-10 and (one.std_error > 0).all() and "of 1000000 pairs of orders" in one.note
+    asked = -3000
+    several = permutation_shapley(slow, x, background, pairs=100, rng=rng)
+    assert 1 <= len(several) < 50 and "rows are explained" in several.note
+    with pytest.raises(KeyboardInterrupt):
+        exact_shapley(slow, x, background)
+    asked = -6000
+    wide = rng.normal(size=14)
+    half = kernel_shap(slow, wide, rng.normal(size=(2, 14)), samples=12_000, rng=rng)
+    assert half.gap < 1e-9 and "of 12000 coalitions were asked" in half.note and half.std_error.shape == (14,)
     asked = 10**6
     with pytest.raises(KeyboardInterrupt):
         exact_shapley(slow, x, background)

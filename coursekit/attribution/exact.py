@@ -19,7 +19,7 @@ from coursekit.attribution.base import Attribution, names_of
 from coursekit.attribution.game import Game, rows_and_background
 from coursekit.errors import CourseError
 
-__all__ = ["MOST_PLAYERS", "all_coalitions", "exact_shapley", "explain_rows", "shapley_of_table"]
+__all__ = ["MOST_PLAYERS", "all_coalitions", "Unfinished", "exact_shapley", "explain_rows", "shapley_of_table"]
 
 MOST_PLAYERS = 20  # a million coalitions
 
@@ -133,6 +133,27 @@ def shapley_of_table(worth: np.ndarray) -> np.ndarray:
     return shares
 
 
+class Unfinished(Exception):  # noqa: N818  (no error: what is known when somebody stops a long run)
+    """A row whose explanation was interrupted, with what is known by then.
+
+    Parameters
+    ----------
+    shares, error : ndarray, (d,)
+        Of the active players.
+    note : str
+        How far it came.
+
+    Examples
+    --------
+    >>> Unfinished(np.zeros(1), np.ones(1), "3 of 8 orders").note
+    '3 of 8 orders'
+    """
+
+    def __init__(self, shares: np.ndarray, error: np.ndarray, note: str):
+        super().__init__(note)
+        self.shares, self.error, self.note = shares, error, note
+
+
 def explain_rows(
     one: Callable[[Game], tuple[np.ndarray, np.ndarray | None]],
     method: str,
@@ -149,7 +170,8 @@ def explain_rows(
     Parameters
     ----------
     one : callable
-        From a game to the shares of its active players and their standard errors (or None).
+        From a game to the shares of its active players and their standard errors (or None). It may raise
+        :class:`Unfinished` when it is interrupted: then that row is the last one.
     method : str
     model, x, background, target, groups, feature_names, progress
         As in :func:`exact_shapley`.
@@ -177,16 +199,24 @@ def explain_rows(
     x, background, single = rows_and_background(x, background)
     values, errors, games, note = [], [], [], ""
     try:
-        for row in tqdm(x, disable=not progress, desc=method, leave=False):
+        for row in tqdm(x, disable=not progress or len(x) == 1, desc=method, leave=False):
             game = Game(model, row, background, target, groups)
-            shares, error = one(game) if game.d else (np.zeros(0), None)
+            game.show = progress and len(x) == 1
+            try:
+                shares, error = one(game) if game.d else (np.zeros(0), None)
+            except Unfinished as stop:
+                shares, error, note = stop.shares, stop.error, f"interrupted: {stop.note}"
             values.append(game.spread(shares))
             errors.append(None if error is None else game.spread(error))
             games.append(game)
+            if note:
+                break
     except KeyboardInterrupt:
         if not games:
             raise
-        note = f"interrupted: {len(games)} of {len(x)} rows are explained"
+        note = "interrupted"
+    if note and len(games) < len(x):
+        note += f"; {len(games)} of {len(x)} rows are explained"
     known = [error if error is not None else np.zeros_like(value) for error, value in zip(errors, values, strict=True)]
     pick = (lambda rows: rows[0]) if single else np.array
     pictures = x.ndim > 2

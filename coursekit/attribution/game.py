@@ -10,7 +10,7 @@ Source: Strumbelj and Kononenko (2014), Explaining prediction models and individ
 contributions; Janzing, Minorics and Bloebaum (2020), Feature relevance quantification in explainable AI.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,8 @@ class Game:
         The players that can change something.
     empty, full : float
         What nobody is worth, and what all are.
+    show : bool
+        Draw a bar in :meth:`watched`: False, unless somebody sets it.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Game:
         target: int | None = None,
         groups: np.ndarray | None = None,
     ):
+        self.show = False
         self.output = output_of(model, target)
         self.shape = x.shape
         self.row, self.background = x.ravel(), background.reshape(len(background), -1)  # (D,), (B, D)
@@ -113,6 +116,27 @@ class Game:
             answers = self.output(self._rows(mixed.reshape(-1, len(self.row))))
             worth[start : start + piece] = answers.reshape(len(known), b).mean(axis=1)
         return worth
+
+    def watched(self, steps: Sequence) -> Iterable:
+        """Go through the steps of a long computation, with a progress bar if `show` is set.
+
+        Parameters
+        ----------
+        steps : sequence
+
+        Returns
+        -------
+        iterable
+
+        Examples
+        --------
+        >>> game = Game(lambda rows: rows.sum(axis=1), np.ones(2), np.zeros((1, 2)))
+        >>> list(game.watched(range(3)))
+        [0, 1, 2]
+        """
+        from tqdm.auto import tqdm
+
+        return tqdm(steps, disable=not self.show, leave=False)
 
     def spread(self, shares: np.ndarray) -> np.ndarray:
         """The shares of the active players as one number for every player, 0 for dummies.

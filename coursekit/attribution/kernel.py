@@ -25,11 +25,13 @@ from typing import Any
 import numpy as np
 
 from coursekit.attribution.base import Attribution
-from coursekit.attribution.exact import all_coalitions, explain_rows, shapley_of_table
+from coursekit.attribution.exact import Unfinished, all_coalitions, explain_rows, shapley_of_table
 from coursekit.attribution.game import Game
 from coursekit.errors import CourseError
 
 __all__ = ["Coalitions", "Regression", "choose_coalitions", "kernel_shap", "kernel_weights", "solve_kernel"]
+
+PAIRS_OF_ROWS_AT_ONCE = 2048  # between two looks at the bar and at an interrupt
 
 
 def kernel_shap(
@@ -62,7 +64,8 @@ def kernel_shap(
     Returns
     -------
     Attribution
-        With `std_error`, of what comes from the choice of coalitions. Values add up to the output exactly.
+        With `std_error`, of what comes from the choice of coalitions. Values add up to the output exactly. An interrupt
+        (Ctrl-C, or the notebook's stop button) ends it with what is known by then.
 
     Raises
     ------
@@ -89,11 +92,29 @@ def kernel_shap(
             return shapley_of_table(game.value(all_coalitions(game.d))), np.zeros(game.d)
         if game.d not in plans:
             plans[game.d] = Regression(choose_coalitions(game.d, int(asked), rng), degree)
-        worth = game.value(plans[game.d].asked)  # (2P,)
-        odd = (worth[: len(worth) // 2] - worth[len(worth) // 2 :]) / 2  # (P,)
-        return plans[game.d].solve(odd, (game.full - game.empty) / 2)
+        return _ask(game, plans[game.d])
 
     return explain_rows(one, "KernelSHAP", model, x, background, target, groups, feature_names, progress)
+
+
+def _ask(game: Game, plan: "Regression") -> tuple[np.ndarray, np.ndarray]:
+    """Ask for the coalitions of a plan, pairs at a time; an interrupt solves for those that were asked."""
+    first, half = plan.chosen.first, (game.full - game.empty) / 2
+    odd = np.empty(len(first))  # (P,)
+    done, piece = 0, max(1, PAIRS_OF_ROWS_AT_ONCE // len(game.background))
+    try:
+        for start in game.watched(range(0, len(first), piece)):
+            some = first[start : start + piece]
+            worth = game.value(np.concatenate([some, ~some]))
+            odd[start : start + piece] = (worth[: len(some)] - worth[len(some) :]) / 2
+            done = start + len(some)
+    except KeyboardInterrupt:
+        if done < 2 * game.d:
+            raise
+        part = Coalitions(first[:done], plan.chosen.weight[:done], plan.chosen.draws[:done])
+        shares, error = Regression(part).solve(odd[:done], half)
+        raise Unfinished(shares, error, f"{2 * done} of {2 * len(first)} coalitions were asked") from None
+    return plan.solve(odd, half)
 
 
 def kernel_weights(d: int) -> np.ndarray:
@@ -230,8 +251,7 @@ class Regression:
 
     Attributes
     ----------
-    asked : ndarray of bool, (2P, d)
-        The coalitions, then their complements.
+    chosen : Coalitions
     degree : int
 
     Raises
@@ -242,13 +262,13 @@ class Regression:
     Examples
     --------
     >>> fit = Regression(choose_coalitions(3, 6, np.random.default_rng(0)))
-    >>> z = np.where(fit.asked[:3], 1.0, -1.0)
+    >>> z = np.where(fit.chosen.first, 1.0, -1.0)
     >>> fit.solve(z @ [1.0, 2.0, 3.0], half=6.0)[0].round(12)
     array([2., 4., 6.])
     """
 
     def __init__(self, chosen: Coalitions, degree: int | None = None):
-        self.asked = np.concatenate([chosen.first, ~chosen.first])
+        self.chosen = chosen
         d = chosen.first.shape[1]
         z = np.where(chosen.first, 1.0, -1.0)  # (P, d)
         share = 2 * np.eye(d)  # (d, columns): what a coefficient gives each player

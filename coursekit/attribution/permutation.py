@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from coursekit.attribution.base import Attribution
-from coursekit.attribution.exact import explain_rows
+from coursekit.attribution.exact import Unfinished, explain_rows
 from coursekit.attribution.game import Game
 from coursekit.errors import CourseError
 
@@ -68,14 +68,14 @@ def permutation_shapley(
     def one(game: Game) -> tuple[np.ndarray, np.ndarray]:
         found: list[np.ndarray] = []  # what each player adds, mean of a pair: (at once, d)
         try:
-            for start in range(0, pairs, AT_ONCE):
+            for start in game.watched(range(0, pairs, AT_ONCE)):
                 orders = [rng.permutation(game.d) for _ in range(min(AT_ONCE, pairs - start))]
                 found.append(marginal_contributions(game, np.array(orders)))
         except KeyboardInterrupt:
             if sum(map(len, found)) < 2:
                 raise
-        means = np.concatenate(found)  # (pairs, d)
-        return means.mean(axis=0), means.std(axis=0, ddof=1) / np.sqrt(len(means))
+            raise Unfinished(*_mean_and_error(found), f"{sum(map(len, found))} of {pairs} pairs of orders") from None
+        return _mean_and_error(found)
 
     return explain_rows(one, "sampled Shapley values", model, x, background, target, groups, feature_names, progress)
 
@@ -136,3 +136,8 @@ def marginal_contributions(game: Game, orders: np.ndarray) -> np.ndarray:
     worth[:, 1:-1] = game.value(inside.reshape(-1, game.d)).reshape(len(both), -1)
     added = np.take_along_axis(np.diff(worth, axis=1), arrival, axis=1)  # (2P, d)
     return added.reshape(2, len(orders), game.d).mean(axis=0)
+
+
+def _mean_and_error(found: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    means = np.concatenate(found)  # (pairs, d)
+    return means.mean(axis=0), means.std(axis=0, ddof=1) / np.sqrt(len(means))
