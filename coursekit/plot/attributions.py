@@ -141,7 +141,7 @@ def waterfall(explanation: Any, *, most: int = MOST, title: str = "", ax: Any = 
             ax.plot([at, at], [place - 1, place], color="0.6", linewidth=0.8, linestyle="-")
     ax.axvline(at, color="0.2", linestyle="-", linewidth=1.0)
     ways = np.cumsum([float(explanation.base_value), *(value for _, value in reversed(steps))])
-    room = 0.16 * (np.ptp(ways) or 1.0)  # for the numbers beside the bars
+    room = 0.21 * (np.ptp(ways) or 1.0)  # for the numbers beside the bars
     ax.set_xlim(ways.min() - room, ways.max() + room)
     ax.set_yticks(range(len(steps)), [name for name, _ in steps])
     ax.invert_yaxis()

@@ -67,7 +67,7 @@ def side_by_side(
             ax.errorbar(mean, places, xerr=reach, fmt="none", ecolor="0.15", elinewidth=1, capsize=2)
     ax.axvline(0, color="0.3", linewidth=0.8, linestyle="-")
     ax.set_yticks(range(len(order)), [names[k] for k in order])
-    ax.invert_yaxis()
+    ax.set_ylim(len(order) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)
     ax.set(xlabel=xlabel, ylabel="feature", title=title)
     if len(runs) > 1:
@@ -133,7 +133,7 @@ def dependence(
         ax.set_xticks(range(len(words)), shown, rotation=35, ha="right", fontsize=8.5)
     if split:
         ax.legend(fontsize=9, title=split[0])
-    ax.set(xlabel=feature, ylabel=f"value of {feature} (above 0: raises the output)", title=title)
+    ax.set(xlabel=feature, ylabel="value (above 0: raises the output)", title=title)
     return describe(ax, f"{title or 'Dependence'}: what {feature} did in {len(x)} rows. {' '.join(told)}")
 
 
