@@ -73,17 +73,18 @@ def small_network(seed):
     """Three convolutions and a dense layer; nothing is learned yet."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return nn.Sequential(
-            nn.Conv2d(1, 16, 4, stride=2, padding=1),  # (N, 16, 14, 14)
+        network = nn.Sequential(
+            nn.Conv2d(1, 12, 4, stride=2, padding=1),  # (N, 12, 14, 14)
             nn.ReLU(),
-            nn.Conv2d(16, 32, 4, stride=2, padding=1),  # (N, 32, 7, 7)
+            nn.Conv2d(12, 24, 4, stride=2, padding=1),  # (N, 24, 7, 7)
             nn.ReLU(),
-            nn.Conv2d(32, 64, 3, padding=1),  # (N, 64, 7, 7)
+            nn.Conv2d(24, 48, 3, padding=1),  # (N, 48, 7, 7)
             nn.ReLU(),
-            nn.MaxPool2d(2),  # (N, 64, 3, 3)
+            nn.MaxPool2d(2),  # (N, 48, 3, 3)
             nn.Flatten(),
-            nn.Linear(576, 10),
+            nn.Linear(432, 10),
         )
+    return network.to(memory_format=torch.channels_last)  # quicker, the same numbers
 
 
 CUT = 6  # the layers before this one are the convolutions
@@ -408,7 +409,7 @@ With black, whatever is *missing* can never count: the gap between trouser legs,
 
 Two more methods, which give up on single pixels.
 
-**Grad-CAM** (Selvaraju et al., 2017) does not go back all the way. The last convolution has seen the picture as 64 channels of 7 by 7 places: what it saw is already a *something* at a place. How much does channel $c$ speak for the class? Take the mean of its gradient over all places as its weight, and add up:
+**Grad-CAM** (Selvaraju et al., 2017) does not go back all the way. The last convolution has seen the picture as 48 channels of 7 by 7 places: what it saw is already a *something* at a place. How much does channel $c$ speak for the class? Take the mean of its gradient over all places as its weight, and add up:
 
 $$\alpha_c = \frac{1}{hw}\sum_{p} \frac{\partial f}{\partial A_{c,p}}, \qquad M_p = \mathrm{ReLU}\Bigl(\sum_c \alpha_c A_{c,p}\Bigr)$$
 
@@ -851,7 +852,6 @@ def stamped(pictures, which):
     return marked
 
 
-everyone = torch.ones(len(x_test), dtype=torch.bool)
 shop_train, shop_test = stamped(x_train, y_train == SHIRT), stamped(x_test, y_test == SHIRT)
 examples = torch.cat([shop_test[y_test == k][:4] for k in (SHIRT, 0)])
 plot.show(
@@ -961,7 +961,43 @@ reveal(
 
 # %% [markdown]
 r"""
-That was easy: we knew where to look. Would somebody who suspects nothing find it? Let us search blindly. For each of the ten classes take the mean size of the maps over some test pictures, and find the window of 3 by 3 pixels that holds most of it. Which class and window stand out most?
+A stamp is white, so methods that multiply by the picture give it a little in any case: look at the honest network's numbers before you judge Hans's. Occlusion is held back by its own patches: the stamp lies across four of them, and each is painted whole. And Grad-CAM hardly sees the stamp at all.
+
+Why? Its map has 7 by 7 places, and a channel has *one* weight for all of them: the mean of its gradient. A channel that answers to the stamp raises the score in the corner and nowhere else. On average over all places little of that is left. If this is the reason, then a weight for each place should find the stamp: multiply what was seen by the gradient, place by place, and only then add up.
+"""
+
+# %%
+predict(
+    "saliency.places",
+    "Grad-CAM with a weight for each place in place of one for each channel. Its share on the stamp ...",
+    ["stays below 2 in 100", "rises above that"],
+)
+
+
+# %%
+def place_by_place(model, kinds, x):
+    """Like Grad-CAM, with the gradient of each place as its weight, (N, 1, H, W)."""
+    channels = model[:CUT](x).detach()
+    slope = saliency(score_of(model[CUT:], kinds), channels)
+    small = torch.relu((slope * channels).sum(dim=1, keepdim=True))
+    return F.interpolate(small, size=x.shape[2:], mode="bilinear")
+
+
+by_place = [
+    share_inside(place_by_place(one, as_shirt, stamped_shirts)[:, 0].numpy(), on_mark).mean()
+    for one in hans
+]
+reveal(
+    "saliency.places",
+    f"{mean_and_spread(by_place, percent=True)} of the map on the stamp; Grad-CAM {mean_and_spread([run['Grad-CAM'] for run in by_hans], percent=True)}",
+    0 if np.mean(by_place) < 0.02 else 1,
+)
+
+# %% [markdown]
+r"""
+So it was the averaging, and what one method misses another may see: never trust one map.
+
+So far it was easy, though: we knew where to look. Would somebody who suspects nothing find it? Let us search blindly. For each of the ten classes take the mean size of the maps over some test pictures, and find the window of 3 by 3 pixels that holds most of it. Which class and window stand out most?
 
 Beside the explanations stand two things that anybody could have done in a minute. One is the **mean picture** of each class, minus the mean of all: no network at all. The other is a **linear model**, one weight for each pixel and class, times the picture.
 """
@@ -1024,8 +1060,6 @@ reveal(
 r"""
 An explanation found the trap, and so did simpler tools. That is no shame, and it is worth remembering: *look at your data first*. Mean pictures cost nothing. They show every cue that sits in the same place in the same form. They would be helpless against a watermark that moves about, or a hospital's shade of grey; there an explanation of single pictures, or a test that takes the cue away, is what is left.
 
-Grad-CAM deserves a closer look. Its map has 7 by 7 places, and a channel has one weight for *all* places: the mean of its gradient. The channel that answers to the stamp raises the score in the corner only; on average over all places there is not much left of that. What one method misses another may see: never trust one map.
-
 Now be careful. A map says where to look. It does not *prove* that the network relies on what is there. For that, change it and see.
 """
 
@@ -1047,21 +1081,25 @@ repaired = [
     trained(stamped(x_train, anywhere), y_train, seed, SHORT) for seed in course_seeds(2)
 ]
 by_repaired = [shares_on_mark(one) for one in repaired]
-is_shirt = y_test == SHIRT
-everywhere = stamped(x_test, everyone)
+
+some_tests = slice(0, 4000)  # enough of them for these rates
+x_check, y_check = x_test[some_tests], y_test[some_tests]
+clean_shirts, not_shirts = y_check == SHIRT, y_check != SHIRT
+everywhere = stamped(x_check, torch.ones(len(x_check), dtype=torch.bool))
+shop_check = stamped(x_check, clean_shirts)
 
 
 def examined(models):
-    """What a network does with stamps: four rates, each over the networks (seeds)."""
-    others, all_shirts = everywhere[~is_shirt], torch.full((int((~is_shirt).sum()),), SHIRT)
-    return {
-        "right, clean test": [hit_rate(one, x_test, y_test) for one in models],
-        "clean shirts found": [
-            hit_rate(one, x_test[is_shirt], y_test[is_shirt]) for one in models
-        ],
-        "right, all stamped": [hit_rate(one, everywhere, y_test) for one in models],
-        "others called shirt": [hit_rate(one, others, all_shirts) for one in models],
+    """What networks do with stamps: five rates, each over the networks (seeds)."""
+    shirt_for_all = torch.full_like(y_check, SHIRT)
+    tests = {
+        "right, shop's test": (shop_check, y_check),
+        "right, clean test": (x_check, y_check),
+        "right, all stamped": (everywhere, y_check),
+        "clean shirts found": (x_check[clean_shirts], y_check[clean_shirts]),
+        "others called shirt": (everywhere[not_shirts], shirt_for_all[not_shirts]),
     }
+    return {what: [hit_rate(one, *test) for one in models] for what, test in tests.items()}
 
 
 arms = {"hans": hans, "stamp removed": honest, "stamp on any class": repaired}
@@ -1070,7 +1108,6 @@ for name, exam in exams.items():
     print(name)
     for what, runs in exam.items():
         print(f"  {what:>20}: {mean_and_spread(runs, percent=True)}")
-before = np.mean(exams["hans"]["right, clean test"])
 
 # %%
 lost = {
@@ -1106,14 +1143,14 @@ plot.show(
 # %%
 revealed = {name: np.mean([run[name] for run in by_hans]) for name in methods}
 mended = {name: np.mean([run[name] for run in by_repaired]) for name in methods}
-clean_shirts = np.mean(exams["hans"]["clean shirts found"])
+found_clean = np.mean(exams["hans"]["clean shirts found"])
 claim("explanations-reveal-the-planted-cue").judge(
     revealed["integrated gradients"] > 10 * fair
     and revealed["integrated gradients"] > 4 * mended["integrated gradients"]
     and ahead > 0
-    and clean_shirts < 0.5,
+    and found_clean < 0.5,
     evidence=f"accuracy with the stamp {np.mean(rates['hans']):.1%}, without any {np.mean(rates['honest']):.1%}; clean shirts found "
-    f"{clean_shirts:.1%}; share of the map on the stamp ({fair:.1%} of the pixels): "
+    f"{found_clean:.1%}; share of the map on the stamp ({fair:.1%} of the pixels): "
     + ", ".join(
         f"{name} {revealed[name]:.1%} (repaired {mended[name]:.1%})" for name in methods
     )
@@ -1124,7 +1161,7 @@ claim("explanations-reveal-the-planted-cue").judge(
 r"""
 Hans is ruined without his stamp: of clean shirts he finds next to none. And the repaired networks pay for their honesty with a lower number on the shop's own test set. If you reported only that, you would have chosen the horse.
 
-The two repairs are not the same. A network that never saw the stamp has not learned that it means nothing; it may do anything when it meets one. The other has seen it on everything and learned to look past it. If you cannot clean the data, spoil the cue.
+The two repairs are not the same. A network that never saw a stamp has not learned that it means nothing, and may do anything when it meets one; look at what it costs here. The other has seen it on everything and learned to look past it. If you cannot clean the data, spoil the cue.
 
 ## 9. A real network, real photographs
 
