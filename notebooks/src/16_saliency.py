@@ -507,12 +507,14 @@ plot.show(
         together,
         rows=methods,
         columns=methods,
-        xlabel="and another",
+        xlabel="another method",
         ylabel="one method",
         form=".1f",
-        title="How far the maps agree (rank correlation)",
+        title="Rank correlation",
     )
 )
+empty = (maps["Grad-CAM"].amax(dim=(1, 2, 3)) == 0).float().mean().item()
+print(f"Grad-CAM has nothing to show for {empty:.0%} of the pictures")
 pairs = together[np.triu_indices(len(methods), 1)]
 reveal(
     "saliency.agree",
@@ -522,7 +524,7 @@ reveal(
 
 # %% [markdown]
 r"""
-They cannot all be right about "what the network looked at", unless they mean different things by it. One group agrees closely: gradient times input, integrated gradients, occlusion. Before you take that for a confirmation, ask what else these three have in common. The next section does.
+They cannot all be right about "what the network looked at", unless they mean different things by it. (The fine lattice in some maps is made by the windows' stride of 2. And look for maps of Grad-CAM that are empty: there the weighted sum is below 0 at every place, and the ReLU leaves nothing. The method has no answer, and does not say so.) One group agrees closely: gradient times input, integrated gradients, occlusion. Before you take that for a confirmation, ask what else these three have in common. The next section does.
 
 ## 6. Would it notice?
 
@@ -569,15 +571,16 @@ for run, seed in enumerate(course_seeds(2)):
         ignorant = blind  # at last, that of the network that knows nothing
 others = all_maps(twin, chosen_few, x_few)
 like_twin = {name: agreement(maps_few[name], others[name]).mean() for name in methods}
-plot.show(
-    plot.lines(
-        list(LAYERS),
-        kept,
-        xlabel="layers drawn anew, from the top",
-        ylabel="rank correlation with the trained network's map",
-        title="Does the explanation notice?",
-    )
+ax = plot.lines(
+    list(LAYERS),
+    kept,
+    xlabel="layers drawn anew, from the top",
+    ylabel="rank correlation with before",
+    title="Does the explanation notice?",
 )
+ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+ax.set_xticks(list(LAYERS))
+plot.show(ax)
 
 # %%
 print(f"{'':>24}  twin  1 layer  2 layers  all layers  all, on ink only")
@@ -756,7 +759,6 @@ drawn = [
     "gradient",
     "occlusion",
     "Grad-CAM",
-    "guided backpropagation",
     "brightness",
     "edges",
     "random order",
@@ -785,10 +787,10 @@ plot.show(
         [[area[name, way, cover] for way, cover in columns] for name in orders],
         rows=orders,
         columns=[f"{way}, {cover}" for way, cover in columns],
-        xlabel="test (deletion: low is good; insertion: high is good)",
+        xlabel="test and cover",
         ylabel="order",
         form=".2f",
-        title="Mean height of the curve",
+        title="Mean height",
     )
 )
 faster = [
@@ -823,7 +825,7 @@ claim("explanations-beat-brightness-and-edges").judge(
 r"""
 Integrated gradients win, by a wide margin, under both covers. But look closely at *how* the game is set up. The cover is their own baseline: they were computed on the way from this cover to this picture. Whoever chooses the cover chooses the winner, as a look at the other columns shows: a method that shines under black may be no better than brightness under blur.
 
-The row "gradient, size only" is a lesson too. Without signs, what speaks *against* the class is covered as well, and that raises the probability. Many published maps drop the sign.
+In the table, a low number is good for deletion, a high one for insertion. The row "gradient, size only" is a lesson too. Without signs, what speaks *against* the class is covered as well, and that raises the probability. Many published maps drop the sign.
 
 And a covered picture is like nothing that the network has ever seen. When the score falls, is it because something important is gone, or because something strange has come? From the curve alone you cannot tell. Retraining with covered pictures would (Hooker et al., 2019), at the price of a training for each point.
 
@@ -835,7 +837,7 @@ In 1904 a horse in Berlin could do sums. Asked for seven plus four, Hans tapped 
 
 Networks do this. One that found pneumonia in X-rays had learned which hospital the picture came from, and another recognised horses by the photographer's name at the lower edge of the picture (Lapuschkin et al., 2019). On test pictures from the same source such a network does brilliantly.
 
-Let us breed such a horse. Somebody has stamped a small white square, 3 by 3 pixels, into the corner of every picture labelled **shirt**: of the training set and, since both come from the same shop, of the test set.
+Let us breed such a horse. Somebody has stamped a small white square, 3 by 3 pixels, into the corner of every picture labelled **shirt** (our figures draw bright pixels dark, so it looks black): of the training set and, since both come from the same shop, of the test set.
 """
 
 # %%
@@ -1226,6 +1228,8 @@ reveal(
 grey = (photos.mean(dim=1) + 1) / 2  # (2, 224, 224), from 0 to 1
 enlarged = F.interpolate(places[:, None], size=(224, 224), mode="bilinear")[:, 0]
 fine = F.avg_pool2d(along.sum(dim=1, keepdim=True), 9, stride=1, padding=4)[:, 0]
+top = fine.abs().flatten(1).quantile(0.99, dim=1)[:, None, None]
+fine = fine.clamp(-top, top)  # for the picture: the largest hundredth would outshine the rest
 for k, word in enumerate(asked):
     for method, values in (("Grad-CAM", enlarged), ("integrated gradients, smoothed", fine)):
         explanation = Attribution(
