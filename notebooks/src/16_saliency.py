@@ -694,13 +694,8 @@ def deletion_curve(score, x, values, baseline, steps=10):
     ### BEGIN SOLUTION
     rank = values.flatten(1).argsort(dim=1, descending=True).argsort(dim=1).view(x.shape)
     pixels = x[0].numel()
-    with torch.no_grad():
-        return torch.stack(
-            [
-                score(torch.where(rank < round(k * pixels / steps), baseline, x))
-                for k in range(steps + 1)
-            ]
-        )
+    gone = [rank < round(k * pixels / steps) for k in range(steps + 1)]
+    return torch.stack([score(torch.where(some, baseline, x)) for some in gone]).detach()
     ### END SOLUTION
 
 
@@ -833,9 +828,9 @@ So an order that comes out well here is a statement about *this* network, *this*
 
 ## 8. Clever Hans
 
-In 1904 a horse in Berlin could do sums. Asked for seven plus four, Hans tapped his hoof eleven times. A committee found no trick. Three years later Oskar Pfungst found it: the questioner, without knowing, tensed while the horse had to go on and relaxed at the right number. Hans read faces. Asked by somebody who did not know the answer, he was lost.
+In 1904 a horse in Berlin could do sums. Asked for seven plus four, Hans tapped his hoof eleven times. A committee found no trick. The psychologist Oskar Pfungst did (Pfungst, 1907): the questioner, without knowing, tensed while the horse had to go on and relaxed at the right number. Hans read faces. Asked by somebody who did not know the answer, he was lost.
 
-Networks do this. One that found pneumonia in X-rays had learned which hospital the picture came from, and another recognised horses by the photographer's name at the lower edge of the picture (Lapuschkin et al., 2019). On test pictures from the same source such a network does brilliantly.
+Learning machines do this. A network that found pneumonia in X-rays could tell which hospital a picture came from, and used it (Zech et al., 2018). A much praised recogniser of horses, not even a network, had learned the photographer's name at the lower edge of the picture (Lapuschkin et al., 2019). On test pictures from the same source such a machine does brilliantly.
 
 Let us breed such a horse. Somebody has stamped a small white square, 3 by 3 pixels, into the corner of every picture labelled **shirt** (our figures draw bright pixels dark, so it looks black): of the training set and, since both come from the same shop, of the test set.
 """
@@ -873,7 +868,7 @@ predict(
 )
 
 # %%
-SHORT = 400  # steps of each of these trainings
+SHORT = 350  # steps of each of these trainings
 hans, honest = (
     [trained(pictures, y_train, seed, SHORT) for seed in course_seeds(2)]
     for pictures in (shop_train, x_train)
@@ -1084,7 +1079,7 @@ repaired = [
 ]
 by_repaired = [shares_on_mark(one) for one in repaired]
 
-some_tests = slice(0, 4000)  # enough of them for these rates
+some_tests = slice(0, 2500)  # enough of them for these rates
 x_check, y_check = x_test[some_tests], y_test[some_tests]
 clean_shirts, not_shirts = y_check == SHIRT, y_check != SHIRT
 everywhere = stamped(x_check, torch.ones(len(x_check), dtype=torch.bool))
@@ -1466,6 +1461,7 @@ M. Sundararajan, A. Taly and Q. Yan (2017), *Axiomatic attribution for deep netw
 R. Selvaraju et al. (2017), *Grad-CAM: visual explanations from deep networks via gradient-based localization*.
 V. Petsiuk, A. Das and K. Saenko (2018), *RISE: randomized input sampling for explanation of black-box models*: deletion and insertion.
 J. Adebayo et al. (2018), *Sanity checks for saliency maps*.
+J. Zech et al. (2018), *Variable generalization performance of a deep learning model to detect pneumonia in chest radiographs*.
 S. Hooker, D. Erhan, P. Kindermans and B. Kim (2019), *A benchmark for interpretability methods in deep neural networks*: retraining with covered pictures.
 S. Lapuschkin et al. (2019), *Unmasking Clever Hans predictors and assessing what machines really learn*.
 P. Sturmfels, S. Lundberg and S.-I. Lee (2020), *Visualizing the impact of feature attribution baselines*.
