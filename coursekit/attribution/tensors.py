@@ -153,6 +153,7 @@ def grad_cam(features: Callable[[Tensor], Tensor], head: Score, x: Tensor) -> Te
     return torch.relu((weight * seen).sum(dim=1))  # (N, h, w)
 
 
+@torch.no_grad()
 def deletion_curve(score: Score, x: Tensor, values: Tensor, baseline: Tensor, steps: int = 10) -> Tensor:
     """The score while features give way to a baseline, those of the largest values first.
 
@@ -188,7 +189,5 @@ def deletion_curve(score: Score, x: Tensor, values: Tensor, baseline: Tensor, st
         raise ShapeError(f"values: expected one for each feature {tuple(x.shape)}, got {tuple(values.shape)}.")
     rank = values.flatten(1).argsort(dim=1, descending=True).argsort(dim=1).view(x.shape)  # 0 for the largest
     features = x[0].numel()
-    with torch.no_grad():
-        return torch.stack(
-            [score(torch.where(rank < round(k * features / steps), baseline, x)) for k in range(steps + 1)]
-        )
+    gone = [rank < round(k * features / steps) for k in range(steps + 1)]  # (N, ...) each
+    return torch.stack([score(torch.where(one, baseline, x)) for one in gone])

@@ -289,7 +289,7 @@ def attribution_maps(
     count, height, width = pictures.shape
     gap = max(2, width // 10)
     canvas = np.full((2, count * (height + gap), (1 + len(found)) * (width + gap)), np.nan)  # pictures, maps
-    ax = axes_or_new(ax, figsize=(min(9.4, 1.15 * (1 + len(found)) + 0.9), 1.1 * count + 1.2))
+    ax = axes_or_new(ax, figsize=(min(9.4, 1.15 * (1 + len(found)) + 0.9), 1.1 * count + 1.0))
     told = []
     for i, picture in enumerate(pictures):
         top = i * (height + gap)
