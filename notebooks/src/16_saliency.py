@@ -108,7 +108,7 @@ def hit_rate(network, x, y):
     return (said == y).float().mean().item()
 
 
-network, twin = (trained(x_train, y_train, seed, steps=800) for seed in course_seeds(2))
+network, twin = (trained(x_train, y_train, seed, steps=700) for seed in course_seeds(2))
 print(
     f"right on the test pictures: network {hit_rate(network, x_test, y_test):.1%}, twin {hit_rate(twin, x_test, y_test):.1%}"
 )
@@ -504,7 +504,7 @@ methods = list(maps)
 together = np.array([[agreement(maps[a], maps[b]).mean() for b in methods] for a in methods])
 plot.show(
     plot.matrix(
-        together,
+        together.round(1) + 0.0,
         rows=methods,
         columns=methods,
         xlabel="another method",
@@ -608,7 +608,7 @@ reveal(
 r"""
 Read the table by its columns. The **twin** is a network that learned the same task as well: what its maps share with ours is the most that one can ask for, and for the gradient that is not much. Two networks can agree on nearly all answers and have slopes that hardly resemble each other.
 
-- **Gradient, SmoothGrad, Grad-CAM** notice: with all layers drawn anew, next to nothing is left.
+- **Gradient, SmoothGrad, Grad-CAM** notice: with all layers drawn anew, little is left. (An empty map of Grad-CAM counts as no agreement here, which makes its numbers a little lower, the twin's as well.)
 - **Gradient times input, integrated gradients and occlusion** look as if they noticed nothing at all. They multiply by the picture, or cover it with black, and so all of their maps are 0 where the picture is black, whatever the network thinks. That alone makes the correlation. Look at the last column, which compares only pixels with ink: much of it goes away, and not all. It is a property of the *test* as much as of the methods, and a warning to the eye: seeing the outline of a shirt in a map proves nothing.
 - **Guided backpropagation** is the strange one. With the top half of the network drawn anew it agrees with the trained network better than the twin's map does: it does not care what the scores mean. Only when the lowest layers, the edge filters, go as well does it fall apart. In deeper networks, where there are many layers of such filters, this is how it earned its name of an edge detector.
 
@@ -629,7 +629,7 @@ predict(
 # %%
 hearts = torch.tensor(course_rng(7).choice(len(x_train), size=500, replace=False))
 shuffled = y_train[hearts][torch.randperm(500, generator=torch_rng(8))]
-by_heart = trained(x_train[hearts], shuffled, course_seed(9), steps=500)
+by_heart = trained(x_train[hearts], shuffled, course_seed(9), steps=400)
 print(
     f"learned by heart: {hit_rate(by_heart, x_train[hearts], shuffled):.0%} of the shuffled labels; "
     f"test pictures {hit_rate(by_heart, x_test, y_test):.1%}"
@@ -868,7 +868,7 @@ predict(
 )
 
 # %%
-SHORT = 350  # steps of each of these trainings
+SHORT = 300  # steps of each of these trainings
 hans, honest = (
     [trained(pictures, y_train, seed, SHORT) for seed in course_seeds(2)]
     for pictures in (shop_train, x_train)
@@ -992,7 +992,7 @@ reveal(
 
 # %% [markdown]
 r"""
-So it was the averaging, and what one method misses another may see: never trust one map.
+So it was the averaging. To be fair: Grad-CAM was made for networks that average over all places before their last layer, and ours does not; there the gradient of a channel is the same everywhere, and nothing is lost. It still runs on ours, without a word. What one method misses another may see: never trust one map.
 
 So far it was easy, though: we knew where to look. Would somebody who suspects nothing find it? Let us search blindly. For each of the ten classes take the mean size of the maps over some test pictures, and find the window of 3 by 3 pixels that holds most of it. Which class and window stand out most?
 
@@ -1042,10 +1042,10 @@ found |= {
 hits = {}
 for name, values in found.items():
     kind, top, left, part = most_striking(values)
-    hits[name] = kind == SHIRT and abs(top - 2) <= 1 and abs(left - 2) <= 1
+    hits[name] = kind == SHIRT and abs(top - 2) <= 2 and abs(left - 2) <= 2  # they overlap
     print(
         f"{name:>26}: {names[kind]:<12} rows {top:2}-{top + 2:2}, columns {left:2}-{left + 2:2}, {part:4.0%} of the map"
-        f"{'  <- the stamp' if hits[name] else ''}"
+        f"{'  <- on the stamp' if hits[name] else ''}"
     )
 reveal(
     "saliency.blind",
@@ -1144,6 +1144,7 @@ found_clean = np.mean(exams["hans"]["clean shirts found"])
 claim("explanations-reveal-the-planted-cue").judge(
     revealed["integrated gradients"] > 10 * fair
     and revealed["integrated gradients"] > 4 * mended["integrated gradients"]
+    and len(finders) >= 4
     and ahead > 0
     and found_clean < 0.5,
     evidence=f"accuracy with the stamp {np.mean(rates['hans']):.1%}, without any {np.mean(rates['honest']):.1%}; clean shirts found "
@@ -1238,7 +1239,7 @@ for k, word in enumerate(asked):
 
 # %% [markdown]
 r"""
-The roofs and the front make the palace; the head of the flower makes the daisy. It looks plausible. We have learned not to stop there: cover what the maps call important, and ask again. Cells of 32 by 32 pixels, a fifth of all cells, covered by the blur. Beside them stand two orders that do not know the network: random cells, and the cells nearest to the *middle* of the picture, where photographers put what they mean.
+Grad-CAM's cloud lies on the front of the palace and on the head of the flower. (This network does average over all places before its last layer: here the method is at home.) Integrated gradients are a scatter of dots for and against, many of them along roofs and petals. It looks plausible. We have learned not to stop there: cover what the maps call important, and ask again. Cells of 32 by 32 pixels, a fifth of all cells, covered by the blur. Beside them stand two orders that do not know the network: random cells, and the cells nearest to the *middle* of the picture, where photographers put what they mean.
 """
 
 # %%
@@ -1316,7 +1317,7 @@ nothing = small_network(course_seed(20)).eval()
 idle = saliency(score_of(nothing, chosen), x)
 show_maps(
     {"trained": gradient, "untrained": idle},
-    "Drawn alike: a network that learned, and one that did not",
+    "Which of them learned?",
 )
 print(
     f"largest number of a map, on average: trained {gradient.abs().amax(dim=(1, 2, 3)).mean().item():.3g}, "
