@@ -30,7 +30,7 @@ def _use(obj, x, y, w, shuffles):
         return rows @ w + rows[:, 0] * rows[:, -1] / (1 + np.abs(rows).max(initial=0))
 
     def score(outputs, y):
-        return -float(np.mean((outputs - y) ** 2))
+        return -float(np.mean((outputs - y) ** 2 / (1 + np.abs(y))))  # outputs and truth cannot change places
 
     return obj(predict, x, y, score, shuffles)
 
@@ -108,6 +108,69 @@ _whole_rows = _changed(lambda x, column, order: x[order])
 _others_shuffled = _changed(lambda x, column, order: _set(x[order], column, x[:, column]))
 
 
+_order_put_in = _changed(lambda x, column, order: _set(x, column, order))
+_the_other_way = _changed(lambda x, column, order: _set(x, column, x[np.argsort(order), column]))
+
+
+def _from_falls(reduce):
+    """A wrong answer that makes something else of the falls (R, D)."""
+    return lambda *args: reduce(falls_of_score(*args))
+
+
+_median = _from_falls(lambda falls: np.median(falls, axis=0))
+_last_shuffle = _from_falls(lambda falls: falls[-1])
+_smallest = _from_falls(lambda falls: falls.min(axis=0))
+_spread = _from_falls(lambda falls: falls.std(axis=0))
+_size_of_mean = _from_falls(lambda falls: np.abs(falls.mean(axis=0)))
+_mean_of_sizes = _from_falls(lambda falls: np.abs(falls).mean(axis=0))
+_cut_at_zero = _from_falls(lambda falls: np.maximum(falls.mean(axis=0), 0))
+_transposed = _from_falls(lambda falls: falls.T)
+
+
+def _to_one(*args):
+    falls = _mean_falls(*args)
+    with np.errstate(all="ignore"):
+        return falls / falls.sum()
+
+
+def _places_swapped(predict, x, y, score, shuffles):
+    return _mean_falls(predict, x, y, lambda outputs, truth: score(truth, outputs), shuffles)
+
+
+def _outputs_as_truth(predict, x, y, score, shuffles):
+    return _mean_falls(predict, x, predict(x), score, shuffles)
+
+
+def _shuffled_again(columns_first, keep):
+    """Rows that are never fresh: every shuffle is made on top of those before it."""
+
+    def wrong(predict, x, y, score, shuffles):
+        untouched, fresh = score(predict(x), y), x.copy()
+        falls = np.empty((len(shuffles), x.shape[1]))
+        rounds = [(k, c) for c in range(x.shape[1]) for k in range(len(shuffles))]
+        for k, c in rounds if columns_first else sorted(rounds):
+            x = x.copy() if keep or k else fresh.copy()
+            x[:, c] = x[shuffles[k], c]
+            falls[k, c] = untouched - score(predict(x), y)
+        return falls.mean(axis=0)
+
+    return wrong
+
+
+_never_fresh = _shuffled_again(columns_first=True, keep=True)
+_never_fresh_by_shuffle = _shuffled_again(columns_first=False, keep=True)
+_fresh_for_each_column = _shuffled_again(columns_first=True, keep=False)
+
+
+def _truth_moved_along(predict, x, y, score, shuffles):
+    untouched = score(predict(x), y)
+    falls = [
+        [untouched - score(predict(_set(x.copy(), c, x[order, c])), y[order]) for c in range(x.shape[1])]
+        for order in shuffles
+    ]
+    return np.mean(falls, axis=0)
+
+
 def _against_shuffled_truth(predict, x, y, score, shuffles):
     fall = [score(predict(x), y) - score(predict(x), y[order]) for order in shuffles]
     return np.full(x.shape[1], np.mean(fall))
@@ -160,6 +223,23 @@ permutation = register(
             _whole_rows: "You put whole rows into another order, all columns at once. Only one column may move.",
             _others_shuffled: "You shuffled all columns but the one that is asked about.",
             _against_shuffled_truth: "You shuffled y. Shuffle one column of x, and leave the truth as it is.",
+            _order_put_in: "You put the row numbers into the column. Put its own values there, in another order: `x[order, column]`.",
+            _the_other_way: "You undo the order in place of following it (`shuffled[order, column] = x[:, column]`). That shuffles as well, but gives other numbers: set the column to `x[order, column]`.",
+            _median: "You took the median. Take the mean over the shuffles.",
+            _last_shuffle: "Only the last shuffle counts. Keep the falls of all, and average.",
+            _smallest: "You took the smallest fall. Take the mean over the shuffles.",
+            _spread: "This is the spread of the falls. Their mean is wanted.",
+            _size_of_mean: "Leave the sign: a score that *rises* by chance says that the column does not matter.",
+            _mean_of_sizes: "Leave the signs: falls and rises by chance should cancel in the mean.",
+            _cut_at_zero: "You cut at 0. Leave small negative falls: they show how large chance is.",
+            _transposed: "One number a feature: average over the shuffles.",
+            _to_one: "You divided by the sum. The falls themselves are wanted.",
+            _places_swapped: "`score` takes the outputs first, then the truth. You have them the other way round.",
+            _outputs_as_truth: "You compare with what the model said before. Compare with the truth `y`.",
+            _never_fresh: "A column that was shuffled stays so for the next ones: `shuffled = x` is no copy. Begin each time with `x.copy()`.",
+            _never_fresh_by_shuffle: "A column that was shuffled stays so for the next ones: `shuffled = x` is no copy. Begin each time with `x.copy()`.",
+            _fresh_for_each_column: "You shuffle a column that is shuffled already. Take `x[order, column]` from the untouched x for each shuffle.",
+            _truth_moved_along: "You put y into the new order too. Leave the truth as it is: the column must no longer fit it.",
             _change_of_outputs: "This is how far the outputs move. Permutation importance asks how much *worse* they become: compare with y.",
         },
         variants=(_written_as_comprehension,),

@@ -49,6 +49,26 @@ _comb_of_the_others = _for_sizes(lambda d, s: (d - 1) / (math.comb(d - 1, s) * s
 _uniform = _for_sizes(lambda d, s: 1 / (2**d - 2))
 
 
+_sizes_on_top = _for_sizes(lambda d, s: (d - 1) / (math.comb(d, s) * s) * (d - s))
+_d_minus_the_rest = _for_sizes(lambda d, s: d - 1 / (math.comb(d, s) * s * (d - s)))
+_d_minus_s_torn = _for_sizes(lambda d, s: (d - 1) / (math.comb(d, s) * s * d - s))
+_orders_of_s = _for_sizes(lambda d, s: (d - 1) / (math.perm(d, s) * s * (d - s)))
+_sizes_alone = _for_sizes(lambda d, s: 1 / (s * (d - s)))
+_comb_alone = _for_sizes(lambda d, s: 1 / math.comb(d, s))
+_others_only = _for_sizes(lambda d, s: (d - 1) / (math.comb(d, s) * (d - s)))
+_comb_with_player = _for_sizes(lambda d, s: (d - 1) / (math.comb(d - 1, s - 1) * s * (d - s)))
+_fraction = _for_sizes(lambda d, s: (d - 1) / (d / s * s * (d - s)))
+_last_left_out = _for_sizes(_kernel, lambda d: range(1, d - 1))
+
+
+def _root(d):
+    return np.sqrt(kernel_weights(d))
+
+
+def _always_twelve(d):
+    return kernel_weights(12)
+
+
 def _to_one(d):
     return kernel_weights(d) / kernel_weights(d).sum()
 
@@ -92,6 +112,18 @@ weights = register(
             _comb_of_the_others: "Choose s of all d players: C(d, s).",
             _uniform: "All coalitions alike: then the line finds other values. Use the kernel.",
             _to_one: "Only the ratios matter in the regression, but the formula does not make the weights add up to 1. Leave them as they are.",
+            _sizes_on_top: "Brackets: d - s belongs below the line too. Write `/ (a * b * c)`.",
+            _d_minus_the_rest: "Brackets: on top stands (d - 1), all of it.",
+            _d_minus_s_torn: "Brackets: `s * d - s` is not `s * (d - s)`.",
+            _orders_of_s: "C(d, s) counts coalitions without regard to order: `math.comb`, not `math.perm`.",
+            _sizes_alone: "This is 1 / (s (d - s)), a multiple of the weight of a whole size. For one coalition divide by C(d, s), and put d - 1 on top.",
+            _comb_alone: "This is 1 / C(d, s) only. d - 1 on top and s (d - s) below are missing.",
+            _others_only: "The factor s is missing below: a coalition and its complement weigh the same.",
+            _comb_with_player: "C(d - 1, s - 1) counts the coalitions that one certain player is in. Take all of size s: C(d, s).",
+            _fraction: "The upright bracket is no fraction: it means d choose s, `math.comb(d, s)`.",
+            _last_left_out: "The last size is missing: `range(1, d)` ends at d - 1.",
+            _root: "You took the root. That comes in the fit; the weights themselves are wanted here.",
+            _always_twelve: "You wrote 12 for d. Use the argument.",
             _each_coalition: "One weight a *size*, d - 1 numbers, not one a coalition.",
         },
         variants=(_by_factorials,),
@@ -183,6 +215,59 @@ def _empty_forgotten(*args):
     return _eliminated(*args, base=False)
 
 
+def _uneven(left, right):
+    """The right columns and targets, multiplied by different things."""
+
+    def wrong(coalitions, worth, weights, empty, full):
+        z, above, total = _parts(coalitions, worth, empty, full)
+        a, b = z[:, :-1] - z[:, -1:], above - z[:, -1] * total
+        first = np.linalg.lstsq(a * left(weights)[:, None], b * right(weights))[0]
+        return np.append(first, total - first.sum())
+
+    return wrong
+
+
+_left_only = _uneven(np.sqrt, np.ones_like)
+_right_only = _uneven(np.ones_like, np.sqrt)
+_root_left_only = _uneven(np.sqrt, lambda w: w)
+_root_right_only = _uneven(lambda w: w, np.sqrt)
+
+
+def _another_line(column=-1.0, moved=-1.0, target_total=False, last_total=False):
+    """The last share put in with another sign, or with `full` for the total."""
+
+    def wrong(coalitions, worth, weights, empty, full):
+        z, above, total = _parts(coalitions, worth, empty, full)
+        inside = full if target_total else total
+        first = _least(z[:, :-1] + column * z[:, -1:], above + moved * z[:, -1] * inside, weights)
+        return np.append(first, (full if last_total else total) - first.sum())
+
+    return wrong
+
+
+_target_plus = _another_line(moved=1.0)
+_column_plus = _another_line(column=1.0)
+_not_put_in = _another_line(column=0.0, moved=0.0)
+_full_in_target = _another_line(target_total=True)
+_full_for_total = _another_line(target_total=True, last_total=True)
+
+
+def _last_comes_first(*args):
+    return np.roll(solve_kernel(*args), 1)
+
+
+def _ends_as_rows(coalitions, worth, weights, empty, full):
+    d = coalitions.shape[1]
+    z = np.vstack([coalitions, np.zeros(d), np.ones(d)]).astype(float)
+    return _least(z, np.append(worth, [empty, full]) - empty, np.append(weights, [1.0, 1.0]))
+
+
+def _own_weights(coalitions, worth, weights, empty, full):
+    """By the kernel, which has no weight for nobody and for all."""
+    own = kernel_weights(coalitions.shape[1])[coalitions.sum(axis=1) - 1]
+    return solve_kernel(coalitions, worth, own, empty, full)
+
+
 def _last_missing(*args):
     return solve_kernel(*args)[:-1]
 
@@ -247,6 +332,18 @@ solve = register(
             _column_stays: "The last share is taken out of the right-hand side, but not out of the columns: they become `z[:, :-1] - z[:, -1:]`.",
             _target_stays: "The columns are right, but what they should give is smaller by `z[:, -1] * (full - empty)`.",
             _empty_forgotten: "Subtract `empty` from what coalitions are worth: shares say what is added to nobody's worth.",
+            _left_only: "The columns are multiplied by the root of the weights, what they should give is not. Multiply both sides.",
+            _right_only: "What the columns should give is multiplied by the root of the weights, the columns are not. Multiply both sides.",
+            _root_left_only: "You multiply what the columns should give by the weights, but the columns by their root. Both by the root.",
+            _root_right_only: "You multiply the columns by the weights, but what they should give by their root. Both by the root.",
+            _target_plus: "On the right-hand side `z[:, -1] * (full - empty)` is subtracted. You added it.",
+            _column_plus: "The columns are z_i *minus* z_d. You added.",
+            _not_put_in: "You fit the first d - 1 shares as if the last player were not there. Put the last share into the line: both the columns and the right-hand side change.",
+            _full_in_target: "On the right-hand side the last column is multiplied by `full - empty`, not by `full`.",
+            _full_for_total: "The shares must add up to `full - empty`; yours add up to `full`.",
+            _last_comes_first: "The share that the others leave stands in front. It is the last player's: append it.",
+            _ends_as_rows: "You added nobody and all as two ordinary rows. Then they fit only about as well as the others: build the condition in.",
+            _own_weights: "You took weights of your own in place of the argument `weights`.",
             _last_missing: "The last player's share is missing: it is what the others leave of `full - empty`.",
             _last_zero: "The last player gets nothing in your answer. The share is what the others leave of `full - empty`.",
             _last_without_base: "The last share is what the others leave of `full - empty`, not of `full`.",

@@ -106,6 +106,48 @@ def _equal_parts(value, order):
     return np.full(len(order), (steps[-1] - steps[0]) / len(order), dtype=steps.dtype)
 
 
+def _same_row_appended(value, order):
+    """Appending one array d + 1 times keeps its last state d + 1 times: nobody adds anything."""
+    return np.diff(value(np.ones((len(order) + 1, len(order)), dtype=bool)))
+
+
+def _room_emptied(value, order):
+    arrival = np.argsort(order)
+    alone = arrival == np.arange(len(order) + 1)[:, None] - 1  # each row holds the newcomer only
+    return np.diff(value(alone))[arrival]
+
+
+def _leaving(value, order):
+    arrival = np.argsort(order)
+    return np.diff(value(arrival >= np.arange(len(order) + 1)[:, None]))[arrival]
+
+
+def _first_gets_zero(value, order):
+    shares = contributions_(value, order)
+    shares[order[0]] = 0
+    return shares
+
+
+def _above_the_empty_room(value, order):
+    steps = _steps(value, order)
+    return (steps[1:] - steps[0])[np.argsort(order)]
+
+
+def _parts_of_one(value, order):
+    shares = contributions_(value, order)
+    with np.errstate(all="ignore"):
+        return shares / shares.sum()
+
+
+def _all_orders(value, order):
+    orders = permutations(range(len(order)))
+    return np.mean([contributions_(value, np.array(one)) for one in orders], axis=0)
+
+
+def _put_back_twice(value, order):
+    return contributions_(value, order)[np.argsort(order)]
+
+
 def _with_a_loop(value, order):
     there = np.zeros((1, len(order)), dtype=bool)
     shares, before = np.zeros(len(order)), value(there)[0]
@@ -156,6 +198,15 @@ contributions = register(
             _without_the_first: "The first player is missing. Begin with the empty room: d + 1 coalitions, d differences.",
             _nobody_is_worth_nothing: "You took 0 for the empty room. Nobody may be worth something too: ask `value` for it.",
             _equal_parts: "You share equally. What each player adds depends on who is there already.",
+            _same_row_appended: "Nobody adds anything: did you append the same array again and again? Then all entries are that one array, "
+            "with everybody in. Append a copy, `there.copy()`.",
+            _room_emptied: "In your rooms only the newcomer is there. Those who came before stay: row k holds the first k of the order.",
+            _leaving: "Your room begins full, and the players leave. Row 0 is empty; a player is in the rows *after* the arrival.",
+            _first_gets_zero: "The first player's entry is 0. Begin with the empty room: d + 1 coalitions, d differences.",
+            _above_the_empty_room: "You subtract what the *empty* room is worth. Subtract what the room was worth just before the player came.",
+            _parts_of_one: "You divided by the sum. What each player adds is wanted as it is.",
+            _all_orders: "You average over all orders; that comes next. Here only the given order is played.",
+            _put_back_twice: "The numbers already stood at their players' places, and you moved them once more.",
         },
         variants=(_with_a_loop, _by_assignment),
     )
@@ -203,6 +254,46 @@ _comb_of_d = _weighted(lambda s, d: 1 / (d * math.comb(d, s)))
 _orders_before_only = _weighted(lambda s, d: _f(s) / _f(d))
 _first_only = _weighted(lambda s, d: float(s == 0))
 _last_only = _weighted(lambda s, d: float(s == d - 1))
+
+
+_floor_division = _weighted(lambda s, d: float(_f(s) * _f(d - s - 1) // _f(d)))
+_divided_by_d = _weighted(lambda s, d: _f(s) * _f(d - s - 1) / d)
+_averaged_too = _weighted(lambda s, d: _f(s) * _f(d - s - 1) / _f(d) / 2 ** (d - 1))
+_empty_left_out = _weighted(lambda s, d: _f(s) * _f(d - s - 1) / _f(d) if s else 0.0)
+_largest_left_out = _weighted(lambda s, d: _f(s) * _f(d - s - 1) / _f(d) if s < d - 1 else 0.0)
+
+
+def _by_player(share):
+    """A wrong answer from what is wrong for one player: the numbers without i, the weights, the worths, and i."""
+
+    def wrong(worth):
+        inside = all_coalitions(len(worth).bit_length() - 1)  # (2^d, d)
+        d = inside.shape[1]
+        weight = np.array([_f(s) * _f(d - s - 1) / _f(d) for s in range(d)])
+        shares = []
+        for i in range(d):
+            without = np.flatnonzero(~inside[:, i])
+            shares.append(share(without, weight[inside[without].sum(axis=1)], worth, i))
+        return np.array(shares, dtype=float)
+
+    return wrong
+
+
+_plus_i = _by_player(lambda n, w, worth, i: w @ (worth[n + i] - worth[n]))
+_nothing_subtracted = _by_player(lambda n, w, worth, i: w @ worth[n + 2**i])
+_not_added_up = _by_player(lambda n, w, worth, i: w * (worth[n + 2**i] - worth[n]))
+_overwritten = _by_player(lambda n, w, worth, i: (w * (worth[n + 2**i] - worth[n]))[-1])
+_alone = _by_player(lambda n, w, worth, i: worth[2**i])
+
+
+def _nobody_is_zero(worth):
+    return shapley_of_table(np.concatenate([[0.0], worth[1:]]))
+
+
+def _by_solo_worth(worth):
+    alone = worth[2 ** np.arange(len(worth).bit_length() - 1)] - worth[0]
+    with np.errstate(all="ignore"):
+        return (worth[-1] - worth[0]) * alone / alone.sum()
 
 
 def _bits_backwards(worth):
@@ -278,6 +369,18 @@ exact = register(
             _equal_split: "You share equally. That adds up, but takes no notice of who does what.",
             _sum_over_members: "This is the mean worth of the coalitions that i is in. Subtract what each is worth without i, and weigh.",
             _sign: "The signs are turned: what i adds is the worth *with* i minus the worth without.",
+            _plus_i: "Adding player i raises a coalition's number by 2**i. You added i.",
+            _floor_division: "`//` rounds the weights down to 0. Divide with `/`.",
+            _divided_by_d: "You divide by d. Divide by d!, `math.factorial(d)`, the number of all orders.",
+            _averaged_too: "The weights add up to 1 already: add the products up, and do not take their mean.",
+            _nothing_subtracted: "This weighs what coalitions with i are worth. Weigh what i *adds*: subtract what each is worth without i.",
+            _not_added_up: "You have one number for each coalition. Add them up: one number a player.",
+            _overwritten: "Only the last coalition counts in your loop: `=` overwrites. Add up with `+=`.",
+            _alone: "This is what each player is worth alone. Average what the player adds over all rooms.",
+            _nobody_is_zero: "You took 0 for what nobody is worth. It stands in `worth[0]`.",
+            _by_solo_worth: "You share in proportion to what each wins alone. Weigh what a player adds to every coalition.",
+            _empty_left_out: "The empty coalition is missing: player i may come first.",
+            _largest_left_out: "The coalition of all others is missing: player i may come last.",
         },
         variants=(_by_all_orders, _by_sizes),
     )

@@ -78,7 +78,7 @@ predict(
 r"""
 A player's contribution depends on who is there already. So let them come into the room one after another, and give each what she *adds* on coming in. In the order Cleo, Ada, Bo: Cleo adds 0, Ada 40, Bo 50. In another order each adds something else.
 
-We need this for any game. A coalition is a row of truth values, one a player: `[True, False, True]` is Ada with Cleo. `value` takes several such rows at once, (M, d), and says what each is worth, (M,).
+We need this for any game. Let $d$ be the number of players. A coalition is a row of $d$ truth values: `[True, False, True]` is Ada with Cleo. `value` takes $M$ such rows at once, (M, d), and says what each is worth, (M,).
 """
 
 
@@ -146,7 +146,7 @@ Every row adds up to 90, so the mean does too: nothing is lost and nothing inven
 
 ## 2. One way to be fair
 
-Six orders are few. Twelve players have 479 million. But in all these orders the same question comes up again and again: *Bo comes, and this coalition $S$ is there. What does he add?* It does not matter in which order those of $S$ came, nor in which order the others will. With $d$ players and $|S|$ of them in $S$ there are $|S|!$ ways to come before, $(d - |S| - 1)!$ ways to come after, out of $d!$ orders:
+Six orders are few. Twelve players have 479 million. But in all these orders the same question comes up again and again: *Bo comes, and this coalition $S$ is there. What does he add?* It does not matter in which order those of $S$ came, nor in which order the others will. With $d$ players and $|S|$ of them in $S$ there are $|S|!$ ways to come before, $(d - |S| - 1)!$ ways to come after, out of $d!$ orders. With $S \cup i$ for "$S$, and $i$ has come too":
 
 $$\phi_i = \sum_{S \not\ni i} \frac{|S|!\,(d-|S|-1)!}{d!}\,\bigl(v(S \cup i) - v(S)\bigr)$$
 
@@ -163,7 +163,7 @@ def exact(worth):
     """Shapley values of a game whose coalitions are all known.
 
     worth : (2^d,), in the order of all_coalitions(d). Adding player i to a coalition
-    without i adds 2**i to its number. Returns (d,).
+    without i adds 2**i to its number. (players_in(worth) is d.) Returns (d,), by player.
     """
     ### BEGIN SOLUTION
     d = players_in(worth)
@@ -551,7 +551,7 @@ Now the line. The condition $\sum_i \phi_i = V$, where $V = v(\text{all}) - v(\t
 
 $$\sum_{i<d} \phi_i\,(z_i - z_d) \;\approx\; v(S) - v(\text{nobody}) - z_d V,$$
 
-least squares in $d - 1$ unknowns without any condition. A weight $w$ in a sum of squares is the same as multiplying both sides of that row by $\sqrt w$; `np.linalg.lstsq` does the rest.
+least squares in $d - 1$ unknowns without any condition. A weight $w$ in a sum of squares is the same as multiplying both sides of that row by $\sqrt w$; `np.linalg.lstsq` does the rest. (NumPy does not subtract truth values: make numbers of them first, `coalitions.astype(float)`.)
 """
 
 
@@ -696,7 +696,7 @@ All four fall like $1/\sqrt m$, as chance does; only the height differs. And the
 
 With pairs the line is ahead, by a little. An order spends its questions in a chain; independent coalitions tell the line more about all players at once.
 
-The course's own `kernel_shap` goes on from here: it asks all coalitions of a size where there is room for all of them, draws the rest in pairs, fits products of three players where it can, and tells the standard error.
+The course's own `kernel_shap` goes on from here: it asks all coalitions of a size where there is room for all of them, draws the rest in pairs, and tells the standard error. Where the questions suffice it also gives the line a term for every three players, so that what three do together is not taken for noise.
 """
 
 # %%
@@ -757,7 +757,7 @@ def variations(m, d, rng):
 
 
 def by_lime(worth, m, width, rng):
-    """The slopes of LIME's line through m variations, (d,)."""
+    """The slopes of LIME's line through m variations, (d,); alpha is a ridge, a penalty on large slopes, as in LIME."""
     kept = variations(m, players_in(worth), rng)
     return fit_line(kept, game_of(worth)(kept), lime_weights(kept, width), alpha=1.0)[1]
 
@@ -810,7 +810,7 @@ reveal(
 
 # %% [markdown]
 r"""
-A narrow kernel looks at few of its variations: most weigh next to nothing, and the ridge in the fit pulls every slope towards 0 besides. More questions cure that. KernelSHAP moves too, but several times less at the same price.
+A narrow kernel looks at few of its variations: most weigh next to nothing, and the penalty on large slopes pulls them all towards 0 besides. More questions cure that. KernelSHAP moves too, but several times less at the same price.
 
 Now the width, and here chance is switched off: LIME's line through *all* variations, each with the chance of being drawn. What is left is the recipe. We explain the log-odds and the probability.
 """
@@ -951,7 +951,7 @@ print(
 
 # %% [markdown]
 r"""
-Seen from afar, age speaks for income: the young earn little. Seen from near 60 it does not. Both lines are right about something. Only, an explanation that says "age: +0.03 a year" without saying *how far around* has not said what it is about.
+Seen from afar, age speaks for income: the young earn little. Seen from near 60 it does not. Each line is right about something. Only, an explanation that gives age a slope without saying *how far around* has not said what it is about.
 
 ## 7. Networks and trees, without sampling
 
@@ -961,7 +961,13 @@ All of this treats a model as a black box. Who may look inside can be faster.
 
 **Expected gradients** (GradientSHAP in some tools) takes the slope at many points on the straight way from background to person and averages. For smooth games it is Aumann and Shapley's value, a cousin. Notebook 16 builds it.
 
-**TreeSHAP** uses that a tree is a table of leaves. Each leaf is a small game: which features must come from the person to get there, which from the background row? For such a game the Shapley values are a formula. Added up over leaves and trees they are exact.
+**TreeSHAP** uses that a tree is a table of leaves. Each leaf is a small game: to get there, some $p$ features must come from the person and some $q$ others from the background row. A coalition that has all of the $p$ and none of the $q$ wins what the leaf says; any other wins nothing. For this game the Shapley values are a formula. Added up over leaves, trees and background rows they are exact.
+
+<details><summary>The formula, from section 1</summary>
+
+Play random orders. One of the $p$ adds the leaf's number if it completes the $p$ before any of the $q$ has come: first the other $p - 1$ in any order, then it, then the $q$ in any order. That is $(p-1)!\,q!$ of the $(p+q)!$ orders. One of the $q$ takes the number away again if it comes first of the $q$, after all of the $p$: that is $p!\,(q-1)!$ of them. So each of the $p$ gets $\frac{(p-1)!\,q!}{(p+q)!}$ of the leaf's number, each of the $q$ gets $-\frac{p!\,(q-1)!}{(p+q)!}$ of it, and all other features get nothing.
+
+</details>
 
 A small network on the same people, and a fair test: all of them against exact values.
 """
@@ -1067,7 +1073,7 @@ reveal(
 
 # %% [markdown]
 r"""
-Slope times change is neither near nor complete: between the background and the person ReLUs switch, and a slope at one point knows nothing of that. Expected gradients come about as near as DeepSHAP and miss the sum by a little, because they are sampled.
+Slope times change is far off and does not add up: between the background and the person ReLUs switch, and a slope at one point knows nothing of that. Expected gradients come about as near as DeepSHAP and miss the sum by a little, because they are sampled.
 
 Now the trees: by the definition, with all coalitions, and by TreeSHAP.
 """
@@ -1204,6 +1210,15 @@ reveal(
     "shapley.background",
     f"features with a share above +0.05 for one background and below -0.05 for another: {', '.join(flips) or 'none'}",
     2 if flips else 1 if np.ptp(values, axis=0).max() > 0.1 else 0,
+)
+asked_about = adult.x_test[:20]
+by_all, by_rich = (
+    tree_shap(trees, asked_about, backgrounds[name][:50]).values
+    for name in ("everybody", "high income")
+)  # each (20, 12)
+turned = (by_all * by_rich < 0) & (np.minimum(np.abs(by_all), np.abs(by_rich)) > 0.05)
+print(
+    f"{len(asked_about)} others, against everybody and against high incomes: some share turns its sign for {turned.any(axis=1).sum()} of them"
 )
 
 # %% [markdown]
@@ -1499,8 +1514,9 @@ def permutation_importance(predict, x, y, score, shuffles):
     """How much a score falls when a column is shuffled, on average.
 
     predict : rows (N, D) -> outputs. score(outputs, y) : larger is better.
-    shuffles : (R, N), each row the numbers 0 to N - 1 in another order.
-    Returns (D,): score of the untouched rows minus score with that column alone shuffled.
+    shuffles : (R, N), each row the numbers 0 to N - 1 in another order; a column shuffled
+    by it is x[order, column]. Returns (D,): score of the untouched rows minus score with
+    that column alone shuffled, mean over the R shuffles. x itself stays as it is.
     """
     ### BEGIN SOLUTION
     untouched = score(predict(x), y)
@@ -1581,7 +1597,7 @@ reveal(
 
 # %% [markdown]
 r"""
-The straight line, for nothing, tells much of the same story, and is right nearly as often. Where the three part, it is mostly about features that say nearly the same: *relationship* and *marital_status*. The trees lean on the first, the line on the second. Shuffled alone, each is partly replaced by the other; shuffled together, they cost more than both falls added. That is a habit of the model, not a fact about the world: section 9 in the wild.
+The straight line, for nothing, tells much of the same story, and is right nearly as often. Where the three part, it is mostly about features that say nearly the same: *relationship* and *marital_status*. The line, compared with the trees, leans less on the first and more on the second. Shuffled alone, each is partly replaced by the other; shuffled together, they cost more than both falls added. That is a habit of the model, not a fact about the world: section 9 in the wild.
 
 **A question that stays open.** Sex is one of the twelve features. What does the model do with it?
 """
