@@ -6,6 +6,7 @@
 ``exact``        Shapley values by all coalitions
 ``permutation``  Shapley values by random orders, with standard errors
 ``kernel``       KernelSHAP: Shapley values by regression on chosen coalitions
+``tensors``      gradients, paths, class maps and deletion in a few lines of PyTorch each
 """
 
 from coursekit.attribution.base import Attribution

@@ -958,9 +958,9 @@ reveal(
 
 # %% [markdown]
 r"""
-A stamp is white, so methods that multiply by the picture give it a little in any case: look at the honest network's numbers before you judge Hans's. Occlusion is held back by its own patches: the stamp lies across four of them, and each is painted whole. And Grad-CAM hardly sees the stamp at all.
+A stamp is white, so methods that multiply by the picture give it a little in any case: look at the honest network's numbers before you judge Hans's. Occlusion is held back by its own patches: the stamp lies across four of them, and each is painted whole. And Grad-CAM puts next to nothing on the stamp; look at its maps for a spot *beside* it.
 
-Why? Its map has 7 by 7 places, and a channel has *one* weight for all of them: the mean of its gradient. A channel that answers to the stamp raises the score in the corner and nowhere else. On average over all places little of that is left. If this is the reason, then a weight for each place should find the stamp: multiply what was seen by the gradient, place by place, and only then add up.
+Why? Its map has 7 by 7 places, and a channel has *one* weight for all of them: the mean of its gradient. A channel that answers to the stamp raises the score in the corner and nowhere else. On average over all places little of that is left. If this is a reason, then a weight for each place should bring more of the map onto the stamp: multiply what was seen by the gradient, place by place, and only then add up.
 """
 
 # %%
@@ -980,19 +980,29 @@ def place_by_place(model, kinds, x):
     return F.interpolate(small, size=x.shape[2:], mode="bilinear")
 
 
-by_place = [
-    share_inside(place_by_place(one, as_shirt, stamped_shirts)[:, 0].numpy(), on_mark).mean()
-    for one in hans
-]
+nearby = np.zeros((28, 28), dtype=bool)
+nearby[:9, :9] = True  # the stamp and four pixels around it
+wider = {"Grad-CAM": [], "place by place": []}
+by_place = []
+for one in hans:
+    local = place_by_place(one, as_shirt, stamped_shirts)[:, 0].numpy()
+    by_place.append(share_inside(local, on_mark).mean())
+    wider["place by place"].append(share_inside(local, nearby).mean())
+    usual = class_map(one, as_shirt, stamped_shirts)[:, 0].numpy()
+    wider["Grad-CAM"].append(share_inside(usual, nearby).mean())
+usual_share = [run["Grad-CAM"] for run in by_hans]
+print(f"share of the map on the corner of 9 by 9 pixels ({nearby.mean():.1%} of all pixels):")
+for name, runs in wider.items():
+    print(f"{name:>16}: {mean_and_spread(runs, percent=True)}")
 reveal(
     "saliency.places",
-    f"{mean_and_spread(by_place, percent=True)} of the map on the stamp; Grad-CAM {mean_and_spread([run['Grad-CAM'] for run in by_hans], percent=True)}",
+    f"{mean_and_spread(by_place, percent=True)} of the map on the stamp; Grad-CAM {mean_and_spread(usual_share, percent=True)}",
     0 if np.mean(by_place) < 0.02 else 1,
 )
 
 # %% [markdown]
 r"""
-So it was the averaging. To be fair: Grad-CAM was made for networks that average over all places before their last layer, and ours does not; there the gradient of a channel is the same everywhere, and nothing is lost. It still runs on ours, without a word. What one method misses another may see: never trust one map.
+The averaging is a good part of it. Another part is that a place of the 7 by 7 has *seen* a wider window than the one it is drawn on: a spot may lie beside what caused it. To be fair: Grad-CAM was made for networks that average over all places before their last layer, and ours does not; there the gradient of a channel is the same everywhere, and nothing is lost. It still runs on ours, without a word. What one method misses another may see: never trust one map.
 
 So far it was easy, though: we knew where to look. Would somebody who suspects nothing find it? Let us search blindly. For each of the ten classes take the mean size of the maps over some test pictures, and find the window of 3 by 3 pixels that holds most of it. Which class and window stand out most?
 
