@@ -458,7 +458,7 @@ A gate that starts near $\sigma(0) = 0.5$ halves the memory at every step. After
 
 ## 5. Who remembers how long?
 
-The gradient says what can be learned. Now see what *is* learned: the recall task, three lags, both starts, three seeds each. All are trained alike, with Adam and with clipping, for 160 steps of 32 sequences; who has solved the task may stop early.
+The gradient says what can be learned. Now see what *is* learned: the recall task, three lags, both starts, three seeds each (six for the plain network, which is quick). All are trained alike, with Adam and with clipping, for 160 steps of 32 sequences; who has solved the task may stop early.
 """
 
 # %%
@@ -474,16 +474,14 @@ predict(
 )
 
 # %%
-LAGS = (4, 12, 36)
+LAGS, SEEDS = (4, 12, 36), {"RNN": 6, "LSTM": 3, "GRU": 3}
 
 
 def recall_over(kind, remembers):
     """Share recalled for each seed and lag, (S, L)."""
     how = {"remembers": remembers, "steps": 160, "until": 0.05}
-    tasks = [partial(recall, lag=lag) for lag in LAGS]
-    return np.array(
-        [[learn(task, seed, kind, **how)[0] for task in tasks] for seed in course_seeds(3)]
-    )
+    tasks, seeds = [partial(recall, lag=lag) for lag in LAGS], course_seeds(SEEDS[kind])
+    return np.array([[learn(task, seed, kind, **how)[0] for task in tasks] for seed in seeds])
 
 
 recalled = {
@@ -513,26 +511,26 @@ for (kind, remembers), shares in recalled.items():
     )
     print(f"{kind:>5}, {start:>16}: {said}")
 longest = {key: shares[:, -1].mean() for key, shares in recalled.items()}
-solved = {key for key, share in longest.items() if share > 0.9}
-gated = {("LSTM", True), ("GRU", True)}
+solved = {key for key, share in longest.items() if share > 0.7}
+if ("LSTM", False) in solved and ("GRU", False) in solved:
+    answer = 0
+elif ("RNN", True) in solved:
+    answer = 2
+else:
+    answer = 1 if solved else 3
 reveal(
     "rnn.recall",
     "; ".join(
         f"{kind} {'made to remember' if r else 'as it starts'} {share:.0%}"
         for (kind, r), share in longest.items()
     ),
-    3
-    if not solved
-    else 2
-    if solved == gated | {("RNN", True)}
-    else 1
-    if solved == gated
-    else 0,
+    answer,
 )
+plain_fresh, plain_made = (recalled["RNN", remembers][:, -1] for remembers in (False, True))
 claim("plain-rnns-forget").judge(
-    longest["RNN", False] < 0.5 and longest["RNN", True] > 0.7,
-    evidence=f"recall after {LAGS[-1]} steps, plain network, 3 seeds: {longest['RNN', False]:.0%} with PyTorch's start "
-    f"(guessing gives {1 / SYMBOLS:.0%}), {longest['RNN', True]:.0%} with an orthogonal start",
+    plain_made.mean() - plain_fresh.mean() > 0.25 and plain_fresh.mean() < 0.7,
+    evidence=f"recall after {LAGS[-1]} steps, plain network: {mean_and_spread(plain_fresh, percent=True)} with PyTorch's "
+    f"start (guessing gives {1 / SYMBOLS:.0%}), {mean_and_spread(plain_made, percent=True)} with an orthogonal start",
 )
 
 # %% [markdown]
@@ -610,7 +608,7 @@ reveal(
 )
 gated_alone = max(longest["LSTM", False], longest["GRU", False])
 claim("gates-cure-forgetting").judge(
-    worst_gated - best_plain > 0.2 and gated_alone < 0.6,
+    worst_gated - best_plain > 0.2 and longest["RNN", True] - gated_alone > 0.2,
     evidence=f"choosing what to remember: gated {worst_gated:.0%} or more, plain {best_plain:.0%} at best; but holding one "
     f"symbol for {LAGS[-1]} steps: gated with PyTorch's start {gated_alone:.0%} at best, plain and orthogonal "
     f"{longest['RNN', True]:.0%}",
@@ -1155,7 +1153,7 @@ def cosine_of_truncated(layer, rng, lengths, T=60, N=16):
 
 KEPT = (1, 2, 4, 8, 16, 32)
 cosines = {"PyTorch's start": [], "orthogonal": []}
-for remembers, (name, rows) in enumerate(cosines.items()):
+for remembers, rows in enumerate(cosines.values()):
     for seed in course_seeds(3):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
