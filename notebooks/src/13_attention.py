@@ -427,16 +427,17 @@ def sinusoidal(positions, width):
 
 # %%
 table = sinusoidal(torch.arange(60), 32)  # (60, 32)
-plot.show(
-    plot.lines(
-        np.arange(60),
-        {f"number {n} of 32": table[:, n].numpy() for n in (0, 6, 12, 18)},
-        markers=False,
-        xlabel="position t",
-        ylabel="sine of the clock's angle",
-        title="Sinusoidal positions: four of the clocks",
-    )
+clocks = plot.lines(
+    np.arange(60),
+    {f"number {n} of 32": table[:, n].numpy() for n in (0, 6, 12, 18)},
+    markers=False,
+    xlabel="position t",
+    ylabel="sine of the clock's angle",
+    title="Sinusoidal positions: four of the clocks",
 )
+clocks.set_ylim(-1.1, 1.9)
+clocks.legend(ncols=2, loc="upper center", fontsize=9)
+plot.show(clocks)
 far = (table @ table[30]) / 16
 plot.show(
     plot.lines(
@@ -722,7 +723,6 @@ plot.show(
     plot.lines(
         LENGTHS,
         {kind: 100 * runs for kind, runs in reach.items()},
-        log="x",
         reference={"guessing": 12.5},
         xlabel="T, symbols to look back over",
         ylabel="first symbol right (%)",
@@ -988,7 +988,7 @@ reveal(
 
 # %% [markdown]
 r"""
-For the year the map shows what one would draw oneself, with very few exceptions. That is a finding, and nothing that had to be so. The columns are not letters: they are *states* of a GRU that has run over the letters in both directions, and the state next door has seen the digit as well. Look at the month in the maps above: a word becomes two digits, and the place that it looks at says little about *why* it writes 04. A map shows from which state something was taken, not what made it so. Notebook 16 asks more about explanations of this kind.
+For the year the map shows what one would draw oneself, with few exceptions. That is a finding, and nothing that had to be so. The columns are not letters: they are *states* of a GRU that has run over the letters in both directions, and the state next door has seen the digit as well. Look at the month in the maps above: a word becomes two digits, and the place that it looks at says little about *why* it writes 04. A map shows from which state something was taken, not what made it so. Notebook 16 asks more about explanations of this kind.
 
 ### Real sentences
 
@@ -1132,9 +1132,11 @@ for name, spent in verse_seconds.items():
 
 # %% [markdown]
 r"""
+Compare this map with those of the dates. There is hardly a line in it: what has not been learned cannot be looked up.
+
 Read the sentences, not only the table. The networks have learned what Spanish verses *sound* like: they begin well, put commas and full stops in their places, and say something that stands in another verse. Fluent is not right. The dictionary knows what the verse is about and has no grammar at all. BLEU sees that the second is worth more, and a little of the rest: whoever writes commas where commas are wanted gets points for it.
 
-Is there a gain from attention? Compare the two shares of next words. Both networks are starved: a few hundred sentences, a few hundred words that came up often enough, seconds of training. Word by word counting needs less to learn from, since it has only one thing to learn. A translation takes some millions of sentences, hours on an accelerator, and the networks of notebook 14.
+Is there a gain from attention? A small one: compare the two shares of next words. Both networks are starved: a few hundred sentences, a few hundred words that came up often enough, seconds of training. Word by word counting needs less to learn from, since it has only one thing to learn. A translation takes some millions of sentences, hours on an accelerator, and the networks of notebook 14.
 
 ## 6. What it costs
 
@@ -1269,7 +1271,7 @@ claim("transformers-train-in-parallel").judge(
 
 # %% [markdown]
 r"""
-On logarithmic axes a power of $T$ is a straight line, and its slope is the power. Attention's lines become steeper as its square takes over; at short lengths what costs is the making of queries, keys and values, which grows only with $T$. The GRU's lines are straight from the beginning, but high: $T$ small steps, one after the other, each too small to keep even one processor busy. On an accelerator, which does thousands of products at once, that gap is far wider than here.
+On logarithmic axes a power of $T$ is a straight line, and its slope is the power. Attention's lines become steeper as its square takes over; at short lengths what costs is the making of queries, keys and values, which grows only with $T$. The GRU's lines are straight from the beginning, but high: $T$ small steps, one after the other, each too small to keep even one processor busy. On an accelerator, which does thousands of products at once, the gap should be wider still; this page has not measured it.
 
 So "trains in parallel" is true of the *number of steps in a row*, and the price is paid in arithmetic. Up to the length where the lines meet it is a bargain. The fused version takes the memory away, and leaves the square in the time.
 
