@@ -458,7 +458,7 @@ A gate that starts near $\sigma(0) = 0.5$ halves the memory at every step. After
 
 ## 5. Who remembers how long?
 
-The gradient says what can be learned. Now see what *is* learned: the recall task, three lags, both starts, three seeds each (six for the plain network, which is quick). All are trained alike, with Adam and with clipping, for 160 steps of 32 sequences; who has solved the task may stop early.
+The gradient says what can be learned. Now see what *is* learned: the recall task, three lags, both starts, three seeds each (six for the plain network, which is quick). All are trained alike, with Adam and with clipping, for 200 steps of 32 sequences; who has solved the task may stop early.
 """
 
 # %%
@@ -479,7 +479,7 @@ LAGS, SEEDS = (4, 12, 36), {"RNN": 6, "LSTM": 3, "GRU": 3}
 
 def recall_over(kind, remembers):
     """Share recalled for each seed and lag, (S, L)."""
-    how = {"remembers": remembers, "steps": 160, "until": 0.05}
+    how = {"remembers": remembers, "steps": 200, "until": 0.05}
     tasks, seeds = [partial(recall, lag=lag) for lag in LAGS], course_seeds(SEEDS[kind])
     return np.array([[learn(task, seed, kind, **how)[0] for task in tasks] for seed in seeds])
 
