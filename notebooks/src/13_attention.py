@@ -992,13 +992,13 @@ For the year the map shows nearly what one would draw oneself. How nearly differ
 
 ### Real sentences
 
-Dates are a toy language. Here are short verses of the Bible, English and Spanish (a translation of 1909). The tokens are words now. There is little to learn from: a translator that deserves the name sees a thousand times as much. What came up less than three times the networks leave out (the mark `<unk>`, not known, is neither asked for nor counted). So expect little, and use the small numbers to learn how to *measure*. Whole sentences are hardly ever right, so exact match says nothing. **BLEU** (Papineni et al., 2002) counts how many pairs, triples and quadruples of neighbouring words a translation shares with that of the person: 0 none, 1 all. Beside it the share of next words guessed rightly when all words before are the right ones.
+Dates are a toy language. Here are short verses of the Bible, English and Spanish (a translation of 1909). The tokens are words now. There is little to learn from: a translator that deserves the name sees a thousand times as much. What came up less than three times the networks do not know: it is never asked of them in training, and they cannot write it; BLEU counts it as missing. So expect little, and use the small numbers to learn how to *measure*. Whole sentences are hardly ever right, so exact match says nothing. **BLEU** (Papineni et al., 2002) counts how many pairs, triples and quadruples of neighbouring words a translation shares with that of the person: 0 none, 1 all. Beside it the share of next words guessed rightly when all words before are the right ones.
 
 A measure needs rivals. Three cost next to nothing:
 
 - **copy** the English;
 - always say the **same words**, the commonest of Spanish;
-- a **dictionary**, word by word, which somebody has to make first. It can be learned from the pairs alone (Brown et al., 1993, model 1). Begin by believing that each Spanish word comes from each English word of its verse with equal right. Count, over all verses, what that makes of each pair of words. Share out each Spanish word anew, by these counts. Repeat. In the share-out you meet an old friend: positive weights over the words of the source, together 1. It was called **alignment**, a quarter of a century before attention.
+- a **dictionary**, word by word, which somebody has to make first. It can be learned from the pairs alone (Brown et al., 1993, model 1). Begin by believing that each Spanish word comes from each English word of its verse with equal right. Count, over all verses, what that makes of each pair of words. Share out each Spanish word anew, by these counts. Repeat. In the share-out you meet an old friend: positive weights over the words of the source, together 1. It was called **alignment**, more than twenty years before attention.
 """
 
 # %%
