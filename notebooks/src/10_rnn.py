@@ -535,7 +535,7 @@ claim("plain-rnns-forget").judge(
 
 # %% [markdown]
 r"""
-That is not the picture of the textbooks. What decides here is not the kind of cell but how it starts. With PyTorch's start the gates do not help. With a good start no gates are needed. Le, Jaitly and Hinton (2015) and Arjovsky, Shah and Bengio (2016) found this for plain networks; Jozefowicz, Zaremba and Sutskever (2015) searched through thousands of cells and found that much of the LSTM's fame hangs on one bias.
+That is not the picture of the textbooks. What decides here is not the kind of cell but how it starts. With PyTorch's start the gates do not help, and at the middle lag the LSTM may even be behind. With a good start hardly any gates are needed: the plain network holds the symbol on most seeds. Le, Jaitly and Hinton (2015) and Arjovsky, Shah and Bengio (2016) found this for plain networks; Jozefowicz, Zaremba and Sutskever (2015) searched through thousands of cells and found that much of the LSTM's fame hangs on one bias.
 
 So what are gates for?
 
@@ -609,7 +609,7 @@ reveal(
 gated_alone = max(longest["LSTM", False], longest["GRU", False])
 claim("gates-cure-forgetting").judge(
     worst_gated - best_plain > 0.2 and longest["RNN", True] - gated_alone > 0.2,
-    evidence=f"choosing what to remember: gated {worst_gated:.0%} or more, plain {best_plain:.0%} at best; but holding one "
+    evidence=f"choosing what to remember: gated {worst_gated:.0%} at least, plain {best_plain:.0%} at best; but holding one "
     f"symbol for {LAGS[-1]} steps: gated with PyTorch's start {gated_alone:.0%} at best, plain and orthogonal "
     f"{longest['RNN', True]:.0%}",
 )
