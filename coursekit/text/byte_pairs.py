@@ -178,7 +178,7 @@ class BPETokenizer:
         >>> BPETokenizer.load("nowhere.json")
         Traceback (most recent call last):
             ...
-        coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', which is not there.
+        coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', no file.
         """
         return of_size(cls(load_tokens(path, "byte pairs", list)), vocab_size, path)
 

@@ -167,6 +167,6 @@ class CharTokenizer:
         >>> CharTokenizer.load("nowhere.json")
         Traceback (most recent call last):
             ...
-        coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', which is not there.
+        coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', no file.
         """
         return of_size(cls(load_tokens(path, "characters", str)), vocab_size, path)

@@ -62,14 +62,12 @@ def load_tokens(path: str | Path, kind: str, form: type) -> Any:
     >>> load_tokens("nowhere.json", "characters", str)
     Traceback (most recent call last):
         ...
-    coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', which is not there.
+    coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', no file.
     """
     try:
         known = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(
-            f"tokenizer: expected a file that save() wrote, got {str(path)!r}, which is not there."
-        ) from None
+        raise DataError(f"tokenizer: expected a file that save() wrote, got {str(path)!r}, no file.") from None
     except (OSError, ValueError) as error:
         raise DataError(f"tokenizer: expected a file that save() wrote, got {str(path)!r}: {error}.") from None
     if not isinstance(known, dict) or known.get("format") != FORMAT:
