@@ -660,7 +660,7 @@ claim("order-invisible-without-positions").judge(
 r"""
 So the sentence that everybody repeats is half true. Full attention without positions is blind to order. But under a causal mask each place sees only what came before it. If the B finds an A among what it can see, the A came first; the first layer can note that at the B, and the second layer can carry it to the last place. Networks that write text have learned without any positions (Haviv et al., 2022). With only one such layer the last place sees all tokens as one heap, and it cannot tell much.
 
-At twice the length (second number of each line) positions are a weakness. Those that were learned are worth what the training has shown them: behind position 11 the table holds the random numbers with which it began. The sinusoidal table goes on, but in rows that the network has never met. Rotary positions speak of distances, and half of the distances have been seen; how much that helps differs a lot from seed to seed. The network *without* positions, two layers under a causal mask, had no table to run out of.
+At twice the length (second number of each line) positions are a weakness. Those that were learned are worth what the training has shown them: behind position 11 the table holds the random numbers with which it began. The sinusoidal table goes on, but in rows that the network has never met. Rotary positions speak of distances, and half of the distances have been seen; how much that helps differs from run to run. The network *without* positions, two layers under a causal mask, had no table to run out of.
 
 ### How far does it reach?
 
@@ -935,7 +935,7 @@ claim("attention-lifts-the-bottleneck").judge(
 r"""
 Do not read more into this than was measured. The network without attention had hardly begun. With eight times as many steps it, too, wrote nearly all validation days rightly when this page was made. Ten characters *do* fit into 64 numbers. What attention saves here is the long way of learning to pack and unpack them. And ten lines of rules beat both in no time, as long as nobody writes a date in a ninth way.
 
-Where does the writer look? Rows are what it writes, columns are what it read (␣ is a space).
+Where does the writer look? Rows are what it writes, from top to bottom; columns are what it read (␣ is a space).
 """
 
 # %%
@@ -944,11 +944,11 @@ shown = [
     for pattern in (r"[A-Z][a-z]{3,} \d+, \d{4}", r"\d\d\.\d\.\d{4}")
 ]
 for source in shown:
-    (written,), weights = readers["with attention"].write([source], longest=12)
+    (written,), looked = readers["with attention"].write([source], longest=12)
     print(f"{source} is {by_rules(source)}; it writes {''.join(written)}")
     plot.show(
         plot.attention_map(
-            weights[0, : len(written)].numpy(),
+            looked[0, : len(written)].numpy(),
             written,
             list(source),
             xlabel="read",
@@ -956,10 +956,21 @@ for source in shown:
             title=f"Where it looks: {source}",
         )
     )
+sources = [a for a, _ in dates.test]
+texts, weights = readers["with attention"].write(sources, longest=12)
+parts = {"year": slice(0, 4), "month": slice(5, 7), "day": slice(8, 10)}
+wrong = {
+    part: sum("".join(w[at]) != b[at] for w, (_, b) in zip(texts, dates.test, strict=True))
+    for part, at in parts.items()
+}
+print(
+    f"of {len(sources):,} test days wrong in the",
+    ", in the ".join(f"{k} {n}" for k, n in wrong.items()),
+)
 
 # %% [markdown]
 r"""
-Nobody told it which character belongs to which. Nevertheless it looks at the year when it writes the year, and at the day when it writes the day. At the month the rows are often blurred, and that is where it is wrong most easily: compare what it writes with what is right.
+Nobody told it which character belongs to which. Nevertheless it looks at the year when it writes the year, and at the day when it writes the day. At the month the rows are often blurred: there a word, or a single digit, must become two digits. The last line counts which part goes wrong how often.
 
 Such maps are often shown as *explanations*. Is the place that it looks at the place that it uses? We can check this for the year, since in all eight ways of writing it stands at the end. For each of its four digits: how often does the darkest field of the row lie exactly on that digit, and how often within one place of it?
 """
@@ -972,10 +983,8 @@ predict(
 )
 
 # %%
-some = [a for a, b in dates.test]
-texts, weights = readers["with attention"].write(some, longest=12)
 off = []  # for each digit of a year: how many places away the darkest field lies
-for k, (source, written) in enumerate(zip(some, texts, strict=True)):
+for k, (source, written) in enumerate(zip(sources, texts, strict=True)):
     if "".join(written[:4]) == source[-4:]:
         darkest = weights[k, :4, : len(source)].argmax(dim=1)  # (4,)
         off += (darkest - torch.arange(len(source) - 4, len(source))).abs().tolist()
@@ -1278,7 +1287,7 @@ claim("transformers-train-in-parallel").judge(
 
 # %% [markdown]
 r"""
-On logarithmic axes a power of $T$ is a straight line, and its slope is the power. Attention's lines become steeper as its square takes over; at short lengths what costs is the making of queries, keys and values, which grows only with $T$. The GRU's line of time is nearly straight from the beginning, but high: $T$ small steps, one after the other, each too small to keep even one processor busy. On an accelerator, which does thousands of products at once, the gap should be wider still; this page has not measured it.
+On logarithmic axes a power of $T$ is a straight line, and its slope is the power. Attention's lines become steeper as its square takes over, and time may grow faster still where the table no longer fits into the processor's fast memory; at short lengths what costs is the making of queries, keys and values, which grows only with $T$. The GRU's line of time is nearly straight from the beginning, but high: $T$ small steps, one after the other, each too small to keep even one processor busy. On an accelerator, which does thousands of products at once, the gap should be wider still; this page has not measured it.
 
 So "trains in parallel" is true of the *number of steps in a row*, and the price is paid in arithmetic. Up to the length where the lines meet it is a bargain. The fused version takes the memory away, and leaves the square in the time.
 
