@@ -79,7 +79,7 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are lists of whole numbers",
     ),
-    "bleu.modified_precision": dict.fromkeys(
+    "ngrams.modified_precision": dict.fromkeys(
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
         "its arguments are lists of words",
     ),

@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = [path for room in ("scratch", "metrics", "attribution") for path in sorted((ROOT / "coursekit" / room).rglob("*.py"))]
+FILES = [
+    path
+    for room in ("scratch", "metrics", "text", "attribution")
+    for path in sorted((ROOT / "coursekit" / room).rglob("*.py"))
+]
 HEADING = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
 REFERENCE = re.compile(r"^(Parameters|Parameters and Returns): those of :func:`(\w+)`\.$", re.MULTILINE)
 

@@ -7,140 +7,13 @@ from coursekit import metrics
 from coursekit.checks.core import Exercise, register
 from coursekit.metrics import modified_precision as counts
 
-__all__ = ["corpus", "modified_precision"]
+__all__ = ["corpus"]
 
 WORDS = ["the", "the", "king", "of", "of", "all", "land", "went", "and", "said", "to", "him"]
 
 
 def _sentence(rng, length):
     return [str(word) for word in rng.choice(WORDS, size=length)]
-
-
-# -- clipped counts ------------------------------------------------------------------------------------------------------
-
-
-def _pairs(rng):
-    yield ["the"] * 7, ["the", "cat", "is", "on", "the", "mat"], 1  # the example of the paper
-    yield ["the", "cat", "the", "cat"], ["the", "cat", "sat", "on", "the", "cat"], 2
-    for n in (1, 2, 3):
-        yield _sentence(rng, 14), _sentence(rng, 11), n
-    yield _sentence(rng, 6), _sentence(rng, 12), 1
-    yield ["to", "the", "king"], ["to", "the", "king"], 4  # too short to have any
-    yield [], ["to", "him"], 1
-
-
-def _ngrams(words, n):
-    return [tuple(words[k : k + n]) for k in range(len(words) - n + 1)]
-
-
-def _not_clipped(candidate, reference, n):
-    ours, theirs = _ngrams(candidate, n), set(_ngrams(reference, n))
-    return sum(gram in theirs for gram in ours), len(ours)
-
-
-def _kinds_only(candidate, reference, n):
-    ours, theirs = set(_ngrams(candidate, n)), set(_ngrams(reference, n))
-    return len(ours & theirs), len(ours)
-
-
-def _kinds_matched(candidate, reference, n):
-    ours = _ngrams(candidate, n)
-    return len(set(ours) & set(_ngrams(reference, n))), len(ours)
-
-
-def _recall(candidate, reference, n):
-    return counts(candidate, reference, n)[0], len(_ngrams(reference, n))
-
-
-def _ratio(candidate, reference, n):
-    matched, possible = counts(candidate, reference, n)
-    return matched / max(possible, 1)
-
-
-def _one_short(candidate, reference, n):
-    ours, theirs = (Counter(tuple(w[k : k + n]) for k in range(len(w) - n)) for w in (candidate, reference))
-    return (ours & theirs).total(), ours.total()
-
-
-def _always_words(candidate, reference, n):
-    return counts(candidate, reference, 1)
-
-
-def _of_the_reference(candidate, reference, n):
-    ours, theirs = Counter(_ngrams(candidate, n)), Counter(_ngrams(reference, n))
-    return sum(theirs[gram] for gram in ours), ours.total()
-
-
-def _larger_of_both(candidate, reference, n):
-    ours, theirs = Counter(_ngrams(candidate, n)), Counter(_ngrams(reference, n))
-    return sum(max(ours[g], theirs[g]) for g in ours if g in theirs), ours.total()
-
-
-def _swapped(candidate, reference, n):
-    return counts(candidate, reference, n)[::-1]
-
-
-def _same_place(candidate, reference, n):
-    ours, theirs = _ngrams(candidate, n), _ngrams(reference, n)
-    return sum(a == b for a, b in zip(ours, theirs, strict=False)), len(ours)
-
-
-def _all_lengths_up_to_n(candidate, reference, n):
-    both = [counts(candidate, reference, k) for k in range(1, n + 1)]
-    return sum(m for m, _ in both), sum(p for _, p in both)
-
-
-def _words_counted(candidate, reference, n):
-    return counts(candidate, reference, n)[0], len(candidate)
-
-
-def _crossed_off(candidate, reference, n):
-    left, matched = _ngrams(reference, n), 0
-    ours = _ngrams(candidate, n)
-    for gram in ours:
-        if gram in left:
-            left.remove(gram)
-            matched += 1
-    return matched, len(ours)
-
-
-modified_precision = register(
-    Exercise(
-        id="bleu.modified_precision",
-        notebook="transformers",
-        reference=metrics.modified_precision,
-        cases=_pairs,
-        difficulty=2,
-        minutes=10,
-        points=2,
-        hints=[
-            "Count the n-grams of both: `Counter(tuple(words[k : k + n]) for k in range(len(words) - n + 1))`.",
-            "An n-gram counts as often as it stands in the candidate, but at most as often as in the reference: the smaller of the "
-            "two counts. Two Counters a and b have that as `a & b`.",
-            "`return (ours & theirs).total(), ours.total()`",
-        ],
-        misconceptions={
-            _not_clipped: "Not clipped: a word of the reference may be repeated for ever here, and counts each time. It counts at most as "
-            "often as it stands in the reference.",
-            _kinds_only: "You count *different* n-grams, on both sides. Repeated ones count as often as they are there.",
-            _kinds_matched: "Matches are counted once for each different n-gram. Take the smaller of the two counts.",
-            _recall: "You divide by the reference's n-grams: that would be recall (ROUGE). Possible are those of the *candidate*.",
-            _ratio: "Return both numbers, matched and possible: a corpus adds them up before it divides.",
-            _one_short: "The last n-gram is missing. There are len(words) - n + 1 of them.",
-            _always_words: "You count single words for every n.",
-            _of_the_reference: "You add up the counts of the reference. Take the *smaller* of both counts.",
-            _larger_of_both: "You take the larger of both counts. Take the smaller.",
-            _swapped: "First the matched ones, then the possible ones.",
-            _same_place: "You compare n-grams at the same place. Where they stand does not matter.",
-            _all_lengths_up_to_n: "You add up all lengths from 1 to n. Only n-grams of exactly n words are asked for.",
-            _words_counted: "You give the number of words. Possible are the candidate's n-grams, which are n - 1 fewer.",
-        },
-        variants=(_crossed_off,),
-    )
-)
-
-
-# -- the whole score -----------------------------------------------------------------------------------------------------
 
 
 def _corpora(rng):
@@ -231,6 +104,67 @@ def _penalty_a_sentence(candidates, references):
     return _root(shares) * sum(each) / len(each)
 
 
+def _put_together(score):
+    """A wrong score of the four shares, the candidates' words c and the references' r."""
+    return lambda candidates, references: score(*_parts(candidates, references))
+
+
+def _ngrams(words, n):
+    return Counter(tuple(words[k : k + n]) for k in range(len(words) - n + 1))
+
+
+def _counted(candidate, reference, n):
+    """As the course's version counts, but with n = 0 allowed: then it counts pieces of no words at all."""
+    return (_ngrams(candidate, n) & _ngrams(reference, n)).total(), _ngrams(candidate, n).total()
+
+
+def _not_clipped(candidate, reference, n):
+    known = _ngrams(reference, n)
+    return sum(times for gram, times in _ngrams(candidate, n).items() if gram in known), _ngrams(candidate, n).total()
+
+
+def _of_counts(share, lengths=(1, 2, 3, 4)):
+    """The right formula, with shares of a list of (matched, possible) that are made in a wrong way."""
+
+    def score(candidates, references):
+        _, c, r = _parts(candidates, references)
+        both = list(zip(candidates, references, strict=True))
+        shares = [share([_counted(a, b, n) for a, b in both]) for n in lengths]
+        return _penalty(c, r) * math.prod(shares) ** 0.25
+
+    return score
+
+
+def _share(rows):
+    return sum(m for m, _ in rows) / max(sum(p for _, p in rows), 1)
+
+
+def _across_the_borders(candidates, references):
+    return metrics.bleu([sum(candidates, [])], [sum(references, [])])
+
+
+def _all_with_all(candidates, references):
+    _, c, r = _parts(candidates, references)
+    rows = [[counts(a, b, n) for a in candidates for b in references] for n in (1, 2, 3, 4)]
+    return _penalty(c, r) * _root([_share(row) for row in rows])
+
+
+def _lengths_together(candidates, references):
+    _, c, r = _parts(candidates, references)
+    both = list(zip(candidates, references, strict=True))
+    return _penalty(c, r) * _share([counts(a, b, n) for a, b in both for n in (1, 2, 3, 4)])
+
+
+def _not_clipped_either(candidates, references):
+    _, c, r = _parts(candidates, references)
+    both = list(zip(candidates, references, strict=True))
+    return _penalty(c, r) * _root([_share([_not_clipped(a, b, n) for a, b in both]) for n in (1, 2, 3, 4)])
+
+
+def _arguments_swapped(candidates, references):
+    return metrics.bleu(references, candidates)
+
+
 def _three_only(candidates, references):
     shares, c, r = _parts(candidates, references)
     return _penalty(c, r) * _root(shares[:3])
@@ -275,6 +209,49 @@ corpus = register(
             _mean_of_shares: "You averaged the sentences' shares for each n. Add up the counts, then divide: long sentences count more.",
             _penalty_a_sentence: "You averaged a penalty of each sentence. There is one penalty, of all words together: a short "
             "sentence may be made up for by a long one.",
+            _of_counts(_share, (1, 2, 3)): "4-grams are missing: n goes from 1 to 4, and `range(1, 4)` ends at 3.",
+            _of_counts(_share, (0, 1, 2, 3)): "`range(4)` goes from 0 to 3. n goes from 1 to 4: `range(1, 5)`.",
+            _of_counts(
+                lambda rows: sum(m for m, _ in rows) / sum(p for _, p in rows)
+            ): "Where no sentence has four words, nothing is "
+            "possible, and you divide by 0. Divide by at least 1: `max(possible, 1)`.",
+            _of_counts(
+                lambda rows: (sum(m for m, _ in rows) + 1) / (sum(p for _, p in rows) + 1)
+            ): "You add 1 to the counts (smoothing). Here nothing is added: without any match BLEU is 0.",
+            _put_together(
+                lambda p, c, r: _penalty(c, r) * math.exp(sum(map(math.log, p)) / 4)
+            ): "Where a share is 0, its logarithm does not exist. BLEU is 0 then; a product has no such trouble.",
+            _put_together(
+                lambda p, c, r: _penalty(c, r) * math.prod(p) / 4
+            ): "`** 1 / 4` is a power of 1, divided by 4. The fourth root is `** 0.25` or `** (1 / 4)`.",
+            _put_together(
+                lambda p, c, r: _penalty(c, r) * math.prod(p) ** 4
+            ): "This is the fourth *power*. The fourth root is `** 0.25`.",
+            _put_together(
+                lambda p, c, r: _penalty(c, r) * sum(p) ** 0.25
+            ): "You take the root of the shares' *sum*. Multiply them.",
+            _put_together(
+                lambda p, c, r: math.exp(max(0.0, 1 - r / c)) * _root(p)
+            ): "max rewards the long ones and lets the short ones go. The exponent is at most 0: min.",
+            _put_together(
+                lambda p, c, r: math.exp(min(0, c - r)) * _root(p)
+            ): "The exponent is 1 - r / c, a ratio, not c - r.",
+            _put_together(
+                lambda p, c, r: min(0.0, 1 - r / c) * _root(p)
+            ): "The exp around min(0, 1 - r / c) is missing.",
+            _put_together(
+                lambda p, c, r: (0 if c >= r else math.exp(1 - r / c)) * _root(p)
+            ): "Who is long enough has no penalty, and that means times 1. You take times 0.",
+            _put_together(lambda p, c, r: _penalty(c, r) + _root(p)): "The penalty is a factor: multiply, do not add.",
+            _put_together(
+                lambda p, c, r: p
+            ): "These are the four shares. Return one number, made of them and the penalty.",
+            _across_the_borders: "You joined all sentences into one text: words match those of other sentences, and n-grams run across "
+            "the borders. Count sentence by sentence, and add up the counts.",
+            _all_with_all: "Each candidate is compared with every reference. It has only its own: `zip`.",
+            _lengths_together: "You put all lengths into one share. There are four shares, one for each n, and their geometric mean.",
+            _not_clipped_either: "The counts are not clipped: use your `modified_precision`.",
+            _arguments_swapped: "Candidates and references have changed places.",
             _three_only: "4-grams are missing: n goes from 1 to 4.",
         },
         variants=(_step_by_step,),

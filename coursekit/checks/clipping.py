@@ -23,13 +23,21 @@ def _cases(rng):
     yield drawn(kind=np.float32), 1.0
 
 
+def _is_tensors(some):
+    return all(isinstance(g, torch.Tensor) for g in some)
+
+
 def _use(obj, gradients, max_norm):
     tensors = [torch.tensor(g) for g in gradients]
     found = obj(tensors, max_norm)
-    if not isinstance(found, tuple | list) or len(found) != 2:
+    if not isinstance(found, tuple | list) or len(found) != 2 or (isinstance(found, list) and _is_tensors(found)):
         raise UnusableAnswerError("Return two things: the list of clipped gradients, and the length before.")
     clipped, norm = found
-    if not isinstance(clipped, tuple | list) or not all(isinstance(g, torch.Tensor) for g in clipped):
+    if isinstance(norm, tuple | list):
+        raise UnusableAnswerError("The two are the other way round: first the list of gradients, then the length.")
+    if np.asarray(norm).size != 1:
+        raise UnusableAnswerError("The length is one number: the root of one sum over all gradients.")
+    if not isinstance(clipped, tuple | list) or not _is_tensors(clipped):
         raise UnusableAnswerError("The first thing to return is a list of tensors, one for each gradient.")
     for before, after in zip(gradients, tensors, strict=True):
         if not np.array_equal(before, after.numpy()):
@@ -77,6 +85,32 @@ def _factor_returned(gradients, max_norm):
     return [g * _factor(norm, max_norm) for g in gradients], torch.tensor(_factor(norm, max_norm))
 
 
+def _only_from_above(gradients, max_norm):
+    return [g.clamp(max=max_norm) for g in gradients], _length(gradients)
+
+
+def _subtracted(gradients, max_norm):
+    norm = _length(gradients)
+    return [g - (norm - max_norm) if norm > max_norm else g * 1 for g in gradients], norm
+
+
+def _replaced(gradients, max_norm):
+    norm = _length(gradients)
+    return [torch.full_like(g, max_norm) if norm > max_norm else g * 1 for g in gradients], norm
+
+
+def _whether(gradients, max_norm):
+    norm = _length(gradients)
+    return recurrent.clip_by_norm(gradients, max_norm)[0], norm > max_norm
+
+
+_at_least = _wrong(lambda norm, most: max(1.0, most / max(float(norm), 1e-300)))
+_square_in_factor = _wrong(lambda norm, most: min(1.0, most / max(float(norm) ** 2, 1e-300)))
+_root_of_factor = _wrong(lambda norm, most: min(1.0, most / max(float(norm), 1e-300)) ** 0.5)
+_first_only = _wrong(_factor, lambda gs: torch.linalg.norm(gs[0]))
+_signs_kept = _wrong(_factor, lambda gs: sum(g.sum() for g in gs).abs())
+_mean_of_lengths = _wrong(_factor, lambda gs: sum(torch.linalg.norm(g) for g in gs) / len(gs))
+_lengths_not_squared = _wrong(_factor, lambda gs: torch.sqrt(sum(torch.linalg.norm(g) for g in gs)))
 _always = _wrong(lambda norm, most: most / norm)
 _length_one = _wrong(lambda norm, most: 1 / norm if norm > most else 1.0)
 _upside_down = _wrong(lambda norm, most: norm / most if norm > most else 1.0)
@@ -135,6 +169,17 @@ clip_by_norm = register(
             _lengths_added: "You added up the lengths of the gradients. Lengths do not add: add the squares, then take the root.",
             _largest: "You took the largest number for the length. The length is the root of the sum of all squares.",
             _longest: "You took the longest of the gradients. The length is the root of the sum of *all* squares.",
+            _only_from_above: "You cut numbers that are too large, and not even the negative ones. Multiply all of them by one factor: max_norm / length.",
+            _subtracted: "You subtracted what is too much from every number. Multiply all of them by one factor: max_norm / length.",
+            _replaced: "You replaced every number by max_norm. Multiply what is there by max_norm / length.",
+            _whether: "You returned whether something was clipped. Return the length that the gradients had before.",
+            _at_least: "The factor should be at *most* 1. Yours is at least 1: short gradients grow, long ones stay.",
+            _square_in_factor: "The factor has the *square* of the length in it. It is max_norm / length.",
+            _root_of_factor: "You took the root of the factor. It is max_norm / length itself.",
+            _first_only: "You measured the first gradient alone. The length is the root of the sum of squares over *all* of them.",
+            _signs_kept: "You added up the numbers, where plus and minus cancel. Square each first, then add, then take the root.",
+            _mean_of_lengths: "You took the mean of the lengths. Add the *squares* of all numbers, then take the root.",
+            _lengths_not_squared: "You took the root of a sum of lengths. Either add the squares of all numbers, or square the lengths first.",
             _mean_of_squares: "You took the *mean* of the squares. The length is the root of their sum.",
         },
         variants=(_by_stack, _by_one_long_vector),

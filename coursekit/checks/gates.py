@@ -33,6 +33,8 @@ def use_cell(obj, *arrays):
     """Call a cell with tensors; the result as arrays, and whether a gradient comes back through it."""
     tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
     found = obj(*tensors)
+    if not all(np.array_equal(before, after.detach().numpy()) for before, after in zip(arrays, tensors, strict=True)):
+        raise UnusableAnswerError("Your code changes what it was given. Make a new state: the old one is still needed.")
     if found is None:
         raise UnusableAnswerError("Your function returns nothing: its last line should begin with `return`.")
     states = found if isinstance(found, tuple | list) else (found,)
@@ -74,6 +76,12 @@ _old_memory_shown = _lstm(shown=lambda o, new, c: o * c.tanh())
 _all_shown = _lstm(shown=lambda o, new, c: new.tanh())
 _gate_of_what_there_is = _lstm(squash=torch.sigmoid)
 _not_squashed = _lstm(squash=lambda g: g)
+_memory_squashed = _lstm(memory=lambda i, f, g, c: (f * c + i * g).tanh(), shown=lambda o, new, c: o * new)
+_memory_squashed_twice = _lstm(memory=lambda i, f, g, c: (f * c + i * g).tanh())
+_one_minus_f = _lstm(memory=lambda i, f, g, c: (1 - f) * c + i * g)
+_shown_by_sigmoid = _lstm(shown=lambda o, new, c: o * new.sigmoid())
+_added_not_multiplied = _lstm(memory=lambda i, f, g, c: f * c + i + g)
+_f_i_o_g = _lstm((1, 0, 3, 2))
 _tanh_after_the_product = _lstm(shown=lambda o, new, c: torch.tanh(o * new))
 
 
@@ -103,6 +111,56 @@ def _no_gates_squashed(x, h, c, w, u, b, d):
     i, f, g, o = sums_of(x, h, w, u, b, d).chunk(4, dim=-1)
     c = f * c + i * g.tanh()
     return o * c.tanh(), c
+
+
+def _no_biases_lstm(x, h, c, w, u, b, d):
+    return cells.lstm_cell(x, h, c, w, u, 0 * b, 0 * d)
+
+
+def _shown_for_memory(x, h, c, w, u, b, d):
+    i, f, g, o = sums_of(x, h, w, u, b, d).chunk(4, dim=-1)
+    c = f.sigmoid() * h + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def _no_state_in_sums(x, h, c, w, u, b, d):
+    return cells.lstm_cell(x, 0 * h, c, w, u, b, 0 * d)
+
+
+def _o_by_tanh(x, h, c, w, u, b, d):
+    i, f, g, o = sums_of(x, h, w, u, b, d).chunk(4, dim=-1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.tanh() * c.tanh(), c
+
+
+def _old_memory_returned(x, h, c, *weights):
+    return cells.lstm_cell(x, h, c, *weights)[0], c
+
+
+def _old_h_returned(x, h, c, *weights):
+    return h, cells.lstm_cell(x, h, c, *weights)[1]
+
+
+def _side_by_side(x, h, c, w, u, b, d):
+    i, f, g, o = sums_of(x, h, w, u, b, d).reshape(len(x), -1, 4).unbind(dim=-1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def _g_squashed_twice(x, h, c, w, u, b, d):
+    i, f, g, o = sums_of(x, h, w, u, b, d).sigmoid().chunk(4, dim=-1)
+    c = f * c + i * g.tanh()
+    return o * c.tanh(), c
+
+
+def _stacked(*args):
+    return torch.stack(cells.lstm_cell(*args))
+
+
+def _cut_across_the_batch(x, h, c, w, u, b, d):
+    i, f, g, o = sums_of(x, h, w, u, b, d).chunk(4, dim=0)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
 
 
 def _detached_cell(x, h, c, w, u, b, d):
@@ -151,6 +209,22 @@ lstm_cell = register(
             _memory_weighted: "The memory c went through the weights. The sums are made of x and of *h*; c only meets the gates.",
             _tanh_for_gates: "All four went through tanh. A gate must lie between 0 and 1: the sigmoid, for i, f and o.",
             _no_gates_squashed: "The gates i, f and o are used as they are. They go through the sigmoid first.",
+            _no_biases_lstm: "Both biases are missing. Add bias_ih and bias_hh to the sums.",
+            _shown_for_memory: "f multiplies h here. What is kept is the memory: f * c.",
+            _no_state_in_sums: "The old h is not used, nor its weights and bias. All four sums are made of x and of h.",
+            _o_by_tanh: "o went through tanh. It is a gate, between 0 and 1: the sigmoid.",
+            _old_memory_returned: "You return the memory from before this step. The next step needs the new one.",
+            _old_h_returned: "You return the h from before this step. What is shown now is o tanh(c').",
+            _side_by_side: "You cut the sums as if the four of each number stood side by side. First come all H of i, then all of f, g, o: `sums.chunk(4, dim=-1)`.",
+            _g_squashed_twice: "All four went through the sigmoid first, and g then through tanh as well. g goes through tanh alone.",
+            _stacked: "You return one tensor that holds both. Return two: `return h, c`.",
+            _cut_across_the_batch: "You cut the batch into four, not the sums. Cut the last axis: `chunk(4, dim=-1)`.",
+            _memory_squashed: "The memory itself went through tanh. c' stays as it is, f c + i g; tanh is taken only of what is shown.",
+            _memory_squashed_twice: "The memory itself went through tanh. c' stays as it is, f c + i g; tanh is taken only of what is shown.",
+            _one_minus_f: "You kept 1 - f. f says how much is *kept*: f * c.",
+            _shown_by_sigmoid: "What is shown is o tanh(c'), with tanh and not the sigmoid around the memory.",
+            _added_not_multiplied: "You added i and g. A gate multiplies: i * g.",
+            _f_i_o_g: "The order of the four is i, f, g, o. Yours is f, i, o, g.",
             _detached_cell: "The values are right, but no gradient comes back: somewhere is a `detach()`. Nothing would be learned.",
         },
         variants=(_by_slices,),
@@ -160,14 +234,14 @@ lstm_cell = register(
 # -- GRU ------------------------------------------------------------------------------------------------
 
 
-def _gru(order=(0, 1, 2), new=None, mixed=None):
+def _gru(order=(0, 1, 2), new=None, mixed=None, gate=torch.sigmoid):
     """A wrong GRU cell: parts in another order, or another rule for what is new or for how it is mixed in."""
 
     def wrong(x, h, w, u, b, d):
         xs, hs = ((a @ m.T + v).chunk(3, dim=-1) for a, m, v in ((x, w, b), (h, u, d)))
         (x_r, x_z, x_n), (h_r, h_z, h_n) = ([part[k] for k in order] for part in (xs, hs))
-        r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
-        n = new(r, x_n, h_n, z) if new else (x_n + r * h_n).tanh()
+        r, z = gate(x_r + h_r), gate(x_z + h_z)
+        n = new(r, x_n, h_n, z, h) if new else (x_n + r * h_n).tanh()
         return mixed(z, n, h, r) if mixed else (1 - z) * n + z * h
 
     return wrong
@@ -176,15 +250,29 @@ def _gru(order=(0, 1, 2), new=None, mixed=None):
 _z_r_n = _gru((1, 0, 2))
 _n_first = _gru((1, 2, 0))
 _mixed_the_other_way = _gru(mixed=lambda z, n, h, r: z * n + (1 - z) * h)
-_not_reset = _gru(new=lambda r, x_n, h_n, z: (x_n + h_n).tanh())
-_reset_all = _gru(new=lambda r, x_n, h_n, z: (r * (x_n + h_n)).tanh())
-_reset_outside = _gru(new=lambda r, x_n, h_n, z: r * (x_n + h_n).tanh())
-_reset_by_z = _gru(new=lambda r, x_n, h_n, z: (x_n + z * h_n).tanh())
-_new_by_sigmoid = _gru(new=lambda r, x_n, h_n, z: (x_n + r * h_n).sigmoid())
-_new_not_squashed = _gru(new=lambda r, x_n, h_n, z: x_n + r * h_n)
+_not_reset = _gru(new=lambda r, x_n, h_n, z, h: (x_n + h_n).tanh())
+_reset_all = _gru(new=lambda r, x_n, h_n, z, h: (r * (x_n + h_n)).tanh())
+_reset_outside = _gru(new=lambda r, x_n, h_n, z, h: r * (x_n + h_n).tanh())
+_reset_by_z = _gru(new=lambda r, x_n, h_n, z, h: (x_n + z * h_n).tanh())
+_new_by_sigmoid = _gru(new=lambda r, x_n, h_n, z, h: (x_n + r * h_n).sigmoid())
+_new_not_squashed = _gru(new=lambda r, x_n, h_n, z, h: x_n + r * h_n)
 _only_new = _gru(mixed=lambda z, n, h, r: (1 - z) * n)
 _only_added = _gru(mixed=lambda z, n, h, r: n + z * h)
 _mixed_by_r = _gru(mixed=lambda z, n, h, r: (1 - r) * n + r * h)
+_h_itself_reset = _gru(new=lambda r, x_n, h_n, z, h: (x_n + r * h).tanh())
+_no_old_in_new = _gru(new=lambda r, x_n, h_n, z, h: x_n.tanh())
+_one_minus_r = _gru(new=lambda r, x_n, h_n, z, h: (x_n + (1 - r) * h_n).tanh())
+_input_reset = _gru(new=lambda r, x_n, h_n, z, h: (r * x_n + h_n).tanh())
+_new_by_relu = _gru(new=lambda r, x_n, h_n, z, h: (x_n + r * h_n).relu())
+_new_alone = _gru(mixed=lambda z, n, h, r: n)
+_old_whole = _gru(mixed=lambda z, n, h, r: (1 - z) * n + h)
+_old_alone = _gru(mixed=lambda z, n, h, r: z * h)
+_z_for_both = _gru(mixed=lambda z, n, h, r: z * n + z * h)
+_old_reset_too = _gru(mixed=lambda z, n, h, r: (1 - z) * n + z * r * h)
+_mixture_squashed = _gru(mixed=lambda z, n, h, r: ((1 - z) * n + z * h).tanh())
+_gates_by_tanh = _gru(gate=torch.tanh)
+_gates_not_squashed = _gru(gate=lambda s: s)
+_swapped_and_turned = _gru((1, 0, 2), mixed=lambda z, n, h, r: z * n + (1 - z) * h)
 _all_of_both = _gru(mixed=lambda z, n, h, r: n + h)
 
 
@@ -200,6 +288,36 @@ def _bias_outside_reset(x, h, w, u, b, d):
     r, z = (sums_of(x, h, w, u, b, d)[:, : 2 * H]).sigmoid().chunk(2, dim=-1)
     n = (x @ w[2 * H :].T + b[2 * H :] + d[2 * H :] + r * (h @ u[2 * H :].T)).tanh()
     return (1 - z) * n + z * h
+
+
+def _paper_and_turned(x, h, w, u, b, d):
+    H = h.shape[1]
+    r, z = (sums_of(x, h, w, u, b, d)[:, : 2 * H]).sigmoid().chunk(2, dim=-1)
+    n = (x @ w[2 * H :].T + b[2 * H :] + (r * h) @ u[2 * H :].T + d[2 * H :]).tanh()
+    return z * n + (1 - z) * h
+
+
+def _gru_no_biases(x, h, w, u, b, d):
+    return cells.gru_cell(x, h, w, u, 0 * b, 0 * d)
+
+
+def _gru_no_state(x, h, w, u, b, d):
+    return cells.gru_cell(x, 0 * h, w, u, b, d)
+
+
+def _gru_detached(x, h, w, u, b, d):
+    return cells.gru_cell(*(a.detach() for a in (x, h, w, u, b, d)))
+
+
+def _gru_twice(*args):
+    return cells.gru_cell(*args), cells.gru_cell(*args)
+
+
+def _gru_side_by_side(x, h, w, u, b, d):
+    xs, hs = ((a @ m.T + v).reshape(len(x), -1, 3) for a, m, v in ((x, w, b), (h, u, d)))
+    (x_r, x_z, x_n), (h_r, h_z, h_n) = xs.unbind(dim=-1), hs.unbind(dim=-1)
+    r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
+    return (1 - z) * (x_n + r * h_n).tanh() + z * h
 
 
 def _gru_one_bias(x, h, w, u, b, d):
@@ -245,6 +363,26 @@ gru_cell = register(
             _all_of_both: "Old and new are only added. Mix them: 1 - z of the new, z of the old.",
             _reset_before_weights: "You applied r to h, before its weights. That is the paper's version; here, as in PyTorch, r comes after them: r * h_n.",
             _bias_outside_reset: "The bias of the state's part stands outside of r. h_n is all of `h @ weight_hh.T + bias_hh`, and r multiplies it whole.",
+            _h_itself_reset: "r multiplies h itself here. It multiplies h_n, the old state after its weights and bias.",
+            _no_old_in_new: "The old state does not count in n: n = tanh(x_n + r h_n).",
+            _one_minus_r: "You used 1 - r. r says how far the old state counts: r * h_n.",
+            _input_reset: "r multiplies the input's part. It belongs to the state's part, h_n.",
+            _new_by_relu: "n went through ReLU. Here it is tanh.",
+            _new_alone: "You return n. Mix it with the old state: (1 - z) n + z h.",
+            _old_whole: "The old state comes in whole. Its share is z: (1 - z) n + z h.",
+            _old_alone: "The new part is missing: (1 - z) n + z h.",
+            _z_for_both: "Old and new both have the share z. The new part's is 1 - z, so that they make one.",
+            _old_reset_too: "The old state in the mixture is multiplied by r as well. r counts only inside n.",
+            _mixture_squashed: "The mixture went through tanh once more. n has been through it, and the old state stays as it is.",
+            _gates_by_tanh: "r and z went through tanh. A gate must lie between 0 and 1: the sigmoid.",
+            _gates_not_squashed: "r and z are used as they are. They go through the sigmoid first.",
+            _swapped_and_turned: "Two things: the order is r, z, n; and z says how much of the *old* state is kept.",
+            _paper_and_turned: "Two things differ from PyTorch: r comes after the weights, r * h_n; and z is the share of the *old* state.",
+            _gru_no_biases: "Both biases are missing. bias_ih belongs to the input's sums, bias_hh to the state's.",
+            _gru_no_state: "The old state is not used: this network has no memory at all.",
+            _gru_detached: "The values are right, but no gradient comes back: somewhere is a `detach()`. Nothing would be learned.",
+            _gru_twice: "You return two things. A GRU has one state: return it alone.",
+            _gru_side_by_side: "You cut the sums as if the three of each number stood side by side. First come all H of r, then all of z, then all of n: `chunk(3, dim=-1)`.",
             _gru_one_bias: "One of the two biases is missing. Both are added, bias_hh inside h_n.",
         },
         variants=(_by_lerp,),

@@ -70,6 +70,42 @@ def _number_of_heads_for_size(x, heads):
     return x.reshape(N, T, E // heads, heads).transpose(1, 2)
 
 
+def _axes_one_and_three(x, heads):
+    N, T, E = x.shape
+    return x.reshape(N, T, heads, E // heads).transpose(1, 3)
+
+
+def _axes_nought_and_two(x, heads):
+    N, T, E = x.shape
+    return x.reshape(N, T, heads, E // heads).transpose(0, 2)
+
+
+def _turned_before(x, heads):
+    N, T, E = x.shape
+    return x.transpose(1, 2).reshape(N, heads, T, E // heads)
+
+
+def _along_the_batch(x, heads):
+    return torch.cat(x.chunk(heads, dim=-1), dim=0)
+
+
+def _along_time(x, heads):
+    return torch.cat(x.chunk(heads, dim=-1), dim=1)
+
+
+def _one_head(x, heads):
+    return x[:, None, :, : x.shape[-1] // heads]
+
+
+def _cut_across_and_merged(x, heads):
+    N, T, E = x.shape
+    return x.reshape(N * heads, T, E // heads)
+
+
+def _as_it_was(x, heads):
+    return x
+
+
 def _as_a_list(x, heads):
     return list(x.chunk(heads, dim=-1))
 
@@ -110,6 +146,16 @@ split_heads = register(
             _all_for_each: "Every head gets all E numbers. Each gets a *share*, so that H heads cost no more than one.",
             _places_shared_out: "You share out the places. Every head sees all places, but a share of the numbers.",
             _number_of_heads_for_size: "You have made E / H heads of H numbers each: the two sizes are swapped.",
+            _axes_one_and_three: "You have changed axes 1 and 3. After the reshape they are (N, T, H, E / H): change 1 and 2.",
+            _axes_nought_and_two: "You have changed axes 0 and 2: the batch must stay first. Change 1 and 2.",
+            _turned_before: "You transpose before you cut: then a reshape to (N, H, T, E / H) mixes places and numbers. Cut the last axis "
+            "first, `x.reshape(N, T, heads, E // heads)`, then transpose.",
+            _along_the_batch: "You have put the heads end to end along the batch. They need an axis of their own: (N, H, T, E / H).",
+            _along_time: "You have put the heads end to end along time. They need an axis of their own: (N, H, T, E / H).",
+            _one_head: "This is the first head alone. Return all H of them.",
+            _cut_across_and_merged: "You reshape in one go, and batch and heads share an axis. A reshape never moves a number: split E "
+            "first, then transpose.",
+            _as_it_was: "Nothing was split: the answer has an axis more, (N, H, T, E / H).",
             _as_a_list: "A list of heads must be gone through in a loop. Make one tensor of it: `torch.stack(..., dim=1)`.",
         },
         variants=(_by_stack, _by_view),

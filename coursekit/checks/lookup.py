@@ -22,7 +22,7 @@ def _cases(rng):
     yield case(1, 4, 4, 4, [3])  # a batch of one
     yield case(2, 4, 4, 3, [4, 4])  # nothing to hide
     yield np.zeros((2, 2, 4)), np.zeros((2, 3, 4)), np.array([[True, True, False], [True, False, False]])
-    yield case(2, 2, 6, 5, [6, 2], scale=100.0)
+    yield case(2, 8, 9, 5, [9, 1], scale=100.0)
     yield tuple(a.astype(np.float32) if a.dtype != bool else a for a in case(2, 3, 4, 8, [4, 2]))
 
 
@@ -75,6 +75,62 @@ def _padding_emptied(states, memory, real):
 def _hidden_after(states, memory, real):
     _, weights = A.scaled_dot_product_attention(states, memory, memory)
     weights = weights * real[:, None, :]
+    return weights @ memory, weights
+
+
+def _values_emptied(states, memory, real):
+    return A.scaled_dot_product_attention(states, memory, memory * real[:, :, None])
+
+
+def _keys_emptied(states, memory, real):
+    return A.scaled_dot_product_attention(states, memory * real[:, :, None], memory)
+
+
+def _weights_hidden_too_late(states, memory, real):
+    context, weights = A.scaled_dot_product_attention(states, memory, memory)
+    return context, weights * real[:, None, :]
+
+
+def _all_sentences_at_once(states, memory, real):
+    return A.scaled_dot_product_attention(states, memory[real], memory[real])
+
+
+def _axes_too_many(states, memory, real):
+    return A.scaled_dot_product_attention(states, memory, memory, real[:, None, None, :])
+
+
+def _no_future(states, memory, real):
+    past = torch.ones(states.shape[1], memory.shape[1], dtype=torch.bool).tril()
+    return A.scaled_dot_product_attention(states, memory, memory, past & real[:, None, :])
+
+
+def _side_by_side(states, memory, real):
+    context, weights = A.cross_attention(states, memory, real)
+    return torch.cat([states, context], dim=-1), weights
+
+
+def _best_only(states, memory, real):
+    scores = (states @ memory.transpose(1, 2)).masked_fill(~real[:, None, :], -math.inf)
+    weights = torch.nn.functional.one_hot(scores.argmax(dim=-1), memory.shape[1]).to(memory.dtype)
+    return weights @ memory, weights
+
+
+def _no_softmax(states, memory, real):
+    weights = (states @ memory.transpose(1, 2)) * real[:, None, :]
+    return weights @ memory, weights
+
+
+def _states_for_values(states, memory, real):
+    return A.scaled_dot_product_attention(states, memory, states, real[:, None, :])
+
+
+def _states_for_keys(states, memory, real):
+    return A.scaled_dot_product_attention(states, states, memory, real[:, None, :])
+
+
+def _shared_out_anew(states, memory, real):
+    weights = A.scaled_dot_product_attention(states, memory, memory)[1] * real[:, None, :]
+    weights = weights / weights.sum(dim=-1, keepdim=True)
     return weights @ memory, weights
 
 
@@ -143,11 +199,23 @@ cross_attention = register(
             _padding_emptied: "You set the padding's memory to 0. Zeros still get a weight: a score of 0 is no wall.",
             _hidden_after: "You hide the padding after the softmax: the weights no longer sum to 1, and the padding counts in the "
             "denominator. Pass the mask to the function.",
+            _values_emptied: "You set the padding's values to 0, but it still gets weight, and takes it from the words. Pass the mask.",
+            _keys_emptied: "You set the padding's keys to 0. A score of 0 is no wall: it still gets weight. Pass the mask.",
+            _weights_hidden_too_late: "You hide the padding in the weights that you return; the context was mixed before. Pass the mask.",
+            _all_sentences_at_once: "`memory[real]` puts the words of all sentences into one heap. Keep the batch, and pass the mask.",
+            _axes_too_many: "The mask has an axis too many. There are no heads here: `real[:, None, :]`, shape (N, 1, S).",
+            _no_future: "You hide part of the source as if it were the future. All of the source was read before: hide the padding only.",
+            _side_by_side: "You put states and context side by side. The network does so later; return the context alone.",
+            _best_only: "You take the one best word. No gradient passes through an argmax: use the softmax.",
+            _no_softmax: "The softmax is missing: weights must be positive, and each row must sum to 1.",
+            _states_for_values: "The values are the states here. What is taken is the memory: keys *and* values.",
+            _states_for_keys: "The keys are the states here. What is asked is the memory: keys *and* values.",
+            _shared_out_anew: "Right, until all the weight lay on the padding: then you divide 0 by 0. Hide the scores: pass the mask.",
             _all_alike: "Every word gets the same weight. That is the mean of the memory, and nothing is chosen.",
             _no_root: "The root of E is missing: `scaled_dot_product_attention` has it built in.",
             _shared_by_states: "Your softmax runs over the states. Each *state* shares out one whole among the words.",
             _swapped: "You return the weights first. It is `return context, weights`.",
-            _context_alone: "You return the context only. Return the weights too, to be looked at.",
+            _context_alone: "You return one thing. Two are wanted: `return context, weights`.",
             _state_added: "You add the states to the context. The network puts the two side by side later; return the context alone.",
         },
         variants=(_by_einsum,),

@@ -74,6 +74,44 @@ def _state_twice(x, h, w, u, b, d):
     return torch.tanh(sums_of(x, 2 * h, w, u, b, d))
 
 
+def _not_transposed(x, h, w, u, b, d):
+    return torch.tanh(x @ w + b + h @ u + d)
+
+
+def _numpy_tanh(x, h, w, u, b, d):
+    return np.tanh(sums_of(x, h, w, u, b, d))
+
+
+def _multiplied(x, h, w, u, b, d):
+    return torch.tanh((x @ w.T + b) * (h @ u.T + d))
+
+
+def _input_bias_twice(x, h, w, u, b, d):
+    return torch.tanh(x @ w.T + b + h @ u.T + b)
+
+
+def _state_bias_twice(x, h, w, u, b, d):
+    return torch.tanh(x @ w.T + d + h @ u.T + d)
+
+
+def _biases_outside(x, h, w, u, b, d):
+    return torch.tanh(x @ w.T + h @ u.T) + b + d
+
+
+def _state_added_outside(x, h, w, u, b, d):
+    return torch.tanh(x @ w.T + b) + h
+
+
+def _returned_twice(*args):
+    return cells.rnn_cell(*args), cells.rnn_cell(*args)
+
+
+_tanh_twice = _squashed_by(lambda s: torch.tanh(torch.tanh(s)))
+_softmax = _squashed_by(lambda s: torch.softmax(s, dim=1))
+_halved = _squashed_by(lambda s: torch.tanh(s / 2))
+_last_only = _squashed_by(lambda s: torch.tanh(s)[-1])
+
+
 def _by_linear(x, h, w, u, b, d):
     return torch.tanh(F.linear(x, w, b) + F.linear(h, u, d))
 
@@ -113,6 +151,18 @@ step = register(
             _state_outside: "The state's part stands outside of the tanh. Both parts belong inside.",
             _detached: "The values are right, but no gradient comes back: somewhere is a `detach()`. Nothing would be learned.",
             _state_twice: "The state's part counts twice. Add it once.",
+            _not_transposed: "The weights are (out, in), so transpose them: `x @ weight_ih.T`, `h @ weight_hh.T`.",
+            _numpy_tanh: "np.tanh is NumPy's, and no gradient can come back through it. Take torch.tanh. (What the error advises, `detach()`, would stop all learning.)",
+            _multiplied: "You multiplied the two parts. Add them.",
+            _input_bias_twice: "bias_ih is there twice, and bias_hh not at all.",
+            _state_bias_twice: "bias_hh is there twice, and bias_ih not at all.",
+            _biases_outside: "The biases stand outside of the tanh. They belong inside.",
+            _state_added_outside: "The old state is added as it is, outside of the tanh. It goes through weight_hh first, and inside.",
+            _returned_twice: "You return two things. A plain network has one state: return it alone.",
+            _tanh_twice: "There is a tanh too many. One, around the sum.",
+            _softmax: "You used softmax. Here it is tanh, for each number by itself.",
+            _halved: "You took the mean of the two parts. Add them.",
+            _last_only: "You return the state of the last sequence alone. Return all N of them.",
         },
         variants=(_by_linear, _by_einsum),
     )
@@ -220,6 +270,65 @@ def _loss_detached(logits, tokens):
     return recurrent.teacher_forcing_loss(logits.detach(), tokens)
 
 
+def _padding_as_target(logits, tokens):
+    return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+
+
+def _axes_not_turned(logits, tokens):
+    return F.cross_entropy(logits, tokens[:, 1:], ignore_index=-1)
+
+
+def _reshaped_for_axes(logits, tokens):
+    N, T, V = logits.shape
+    return F.cross_entropy(logits.reshape(N, V, T), tokens[:, 1:], ignore_index=-1)
+
+
+def _all_tokens(logits, tokens):
+    return F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=-1)
+
+
+def _two_ahead(logits, tokens):
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 2:].flatten(), ignore_index=-1)
+
+
+def _scores_shifted_too(logits, tokens):
+    return F.cross_entropy(logits[:, 1:].flatten(0, 1), tokens[:, 1:-1].flatten(), ignore_index=-1)
+
+
+def _last_step_dropped(logits, tokens):
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:-1].flatten(), ignore_index=-1)
+
+
+def _token_zero_ignored(logits, tokens):
+    return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].clamp(min=0).flatten(), ignore_index=0)
+
+
+def _scores_alone(logits, tokens):
+    return F.nll_loss(logits.flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=-1)
+
+
+def _no_logarithm(logits, tokens):
+    return F.nll_loss(logits.softmax(dim=-1).flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=-1)
+
+
+def _log_of_softmax(logits, tokens):
+    p = logits.softmax(dim=-1).gather(2, tokens[:, 1:].clamp(min=0)[..., None])[..., 0]
+    return -torch.log(p)[tokens[:, 1:] >= 0].mean()
+
+
+def _wrong_guesses(logits, tokens):
+    there = tokens[:, 1:] >= 0
+    return (logits.argmax(dim=-1) != tokens[:, 1:])[there].to(logits.dtype).mean()
+
+
+def _mean_of_steps(logits, tokens):
+    each = [
+        F.cross_entropy(at, target, ignore_index=-1)
+        for at, target in zip(logits.unbind(1), tokens[:, 1:].unbind(1), strict=True)
+    ]
+    return torch.stack(each).mean()
+
+
 def _one_each(logits, tokens):
     return _said(logits, tokens[:, 1:]) * (tokens[:, 1:] >= 0)
 
@@ -268,6 +377,19 @@ teacher_forcing_loss = register(
             _reshaped_askew: "Rows and steps are mixed up: the scores were flattened in another order than the targets.",
             _probability: "This is the mean probability of being wrong. The cost is -log of the probability of the right token.",
             _loss_detached: "The value is right, but no gradient comes back: the scores are detached.",
+            _padding_as_target: "The targets still hold -1, which is no token. Leave those places out: `ignore_index=-1`.",
+            _axes_not_turned: "`F.cross_entropy` wants the vocabulary on axis 1: (N, V, T) with (N, T), or all flat, (N T, V) with (N T,).",
+            _reshaped_for_axes: "`reshape` to (N, V, T) mixes the numbers up. To swap two axes, transpose: `logits.transpose(1, 2)`.",
+            _all_tokens: "There are T scores in a row and T + 1 tokens. The first token is no target: `tokens[:, 1:]`.",
+            _two_ahead: "You shifted twice: after token t comes t + 1, not t + 2. `logits` stays whole, the targets are `tokens[:, 1:]`.",
+            _scores_shifted_too: "You shifted the scores as well, so each meets the token that was just read. `logits` stays whole.",
+            _last_step_dropped: "The last prediction of each row is dropped. `logits` has T steps and there are T targets: use them all.",
+            _token_zero_ignored: "You leave out token 0 along with the padding. Token 0 is a token like any other; only -1 must not count.",
+            _scores_alone: "`nll_loss` wants log-probabilities, and these are scores. Take `F.cross_entropy`, which has the log-softmax in it.",
+            _no_logarithm: "The logarithm is missing: `nll_loss` wants log-probabilities. Take `F.cross_entropy` on the scores.",
+            _log_of_softmax: "For large scores the softmax is exactly 0, and its logarithm infinite. Take `log_softmax`, or `F.cross_entropy`, which has it built in.",
+            _wrong_guesses: "This is the share of wrong guesses, through which no gradient comes back. The cost is -log of the probability of the right token.",
+            _mean_of_steps: "You took a mean for each step, then the mean of those: late steps, which few rows reach, count too much. One mean over all true targets.",
             _one_each: "You return one cost for each token. Take the mean over the true targets.",
         },
         variants=(_by_mask, _by_axes, _reference),

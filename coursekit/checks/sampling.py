@@ -82,6 +82,70 @@ def _place_by_u(logits, temperature, u):
     return (np.asarray(u) * logits.shape[1]).astype(int)
 
 
+def _p(logits, temperature):
+    return softmax(np.asarray(logits, float) / temperature, axis=-1)
+
+
+def _count_of_small_ones(logits, temperature, u):
+    return (_p(logits, temperature) <= np.asarray(u)[:, None]).sum(axis=-1)
+
+
+def _sorted_first(logits, temperature, u):
+    return _by_sums(-np.sort(-_p(logits, temperature), axis=-1), u)
+
+
+def _u_turned(logits, temperature, u):
+    return _by_sums(_p(logits, temperature), 1 - np.asarray(u, float))
+
+
+def _u_as_a_row(logits, temperature, u):
+    return (_p(logits, temperature).cumsum(axis=1) <= u).sum(axis=1)
+
+
+def _first_not_exceeded(logits, temperature, u):
+    return (_p(logits, temperature).cumsum(axis=-1) <= np.asarray(u, float)[:, None]).argmax(axis=-1)
+
+
+def _sum_down_the_rows(logits, temperature, u):
+    return (_p(logits, temperature).cumsum(axis=0) <= np.asarray(u, float)[:, None]).sum(axis=-1)
+
+
+def _sum_over_everything(logits, temperature, u):
+    return (_p(logits, temperature).cumsum() <= np.asarray(u, float)[:, None]).sum(axis=1)
+
+
+def _counted_over_all(logits, temperature, u):
+    return (_p(logits, temperature).cumsum(axis=1) <= np.asarray(u, float)[:, None]).sum()
+
+
+def _scores_summed(logits, temperature, u):
+    return ((np.asarray(logits, float) / temperature).cumsum(axis=1) <= np.asarray(u)[:, None]).sum(axis=1)
+
+
+def _not_normalised(logits, temperature, u):
+    z = np.asarray(logits, float) / temperature
+    return _by_sums(np.exp(z - z.max(axis=-1, keepdims=True)), u)
+
+
+def _temperature_outside(logits, temperature, u):
+    z = np.asarray(logits, float)
+    return _by_sums(np.exp(z - z.max(axis=-1, keepdims=True)) / temperature, u)
+
+
+def _softmax_over_all(logits, temperature, u):
+    e = np.exp(np.asarray(logits, float) / temperature)
+    return _by_sums(e / e.sum(), u)
+
+
+def _largest_of_all(logits, temperature, u):
+    e = np.exp((logits - logits.max()) / temperature)
+    return ((e / e.sum(axis=1, keepdims=True)).cumsum(axis=1) <= u[:, None]).sum(axis=1)
+
+
+def _as_floats(logits, temperature, u):
+    return sampling.sample(logits, temperature, u).astype(float)
+
+
 def _one_hot(logits, temperature, u):
     return np.eye(logits.shape[1], dtype=int)[sampling.sample(logits, temperature, u)]
 
@@ -130,6 +194,20 @@ sample = register(
             _other_way: "You counted the sums that lie *above* u. Count those that u has passed.",
             _nearest_probability: "You take the token whose probability is nearest to u. u says where on the line of running sums we are.",
             _place_by_u: "Every token is equally likely here: the scores are not used.",
+            _count_of_small_ones: "You compare u with the probabilities. Compare it with their running sums.",
+            _sorted_first: "You sorted the probabilities first, so a place no longer says which token it is. Leave them in their order.",
+            _u_turned: "You used 1 - u. The pieces are laid out from 0 upwards: compare the running sums with u itself.",
+            _u_as_a_row: "u is compared along the vocabulary. It holds one number for each *row*: `u[:, None]`.",
+            _first_not_exceeded: "You look for the first sum that does *not* exceed u. Look for the first that does, or count those that do not.",
+            _sum_down_the_rows: "The running sum goes down the rows. It goes along each row: `cumsum(axis=1)`.",
+            _sum_over_everything: "The running sum goes on from row to row: without an axis, `cumsum` takes all rows as one. `cumsum(axis=1)`.",
+            _counted_over_all: "You counted over all rows. One token for each row: `.sum(axis=1)`.",
+            _scores_summed: "These are running sums of the scores. Make probabilities of them first: softmax.",
+            _not_normalised: "The probabilities of a row do not sum to 1: divide by the row's sum.",
+            _temperature_outside: "You divided exp(score) by the temperature. Divide the score, then take exp; and divide by the row's sum.",
+            _softmax_over_all: "You divided by the sum over *all* rows. Each row has a softmax of its own: `axis=1, keepdims=True`.",
+            _largest_of_all: "You subtracted the largest score of *all* rows; in a row that lies far below it, everything becomes 0 / 0. Subtract each row's own: `logits.max(axis=1, keepdims=True)`.",
+            _as_floats: "The tokens are right, but as floating-point numbers. Return whole numbers.",
             _one_hot: "You return a row of zeros and a one. Return its place, a whole number.",
         },
         variants=(_by_search, _by_argmax),

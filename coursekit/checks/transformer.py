@@ -1,4 +1,4 @@
-"""Exercises of *Transformers*: how a block is wired, and how new tokens attend to those whose keys were kept."""
+"""Exercises of *Transformers*: how new tokens attend to those whose keys were kept."""
 
 import numpy as np
 import torch
@@ -8,170 +8,21 @@ from coursekit.checks.core import Exercise, register
 from coursekit.checks.trial import UnusableAnswerError
 from coursekit.models import transformer
 
-__all__ = ["block", "cached_attention"]
-
-
-# -- the block ---------------------------------------------------------------------------------------------------------
-
-
-def _use_block(obj, x, mixing, into, out_of):
-    """Wire a block of four simple parts: two normalisations that can be told apart, attention by means, a network."""
-    x, mixing, into, out_of = (torch.tensor(array) for array in (x, mixing, into, out_of))
-    count = torch.arange(1, x.shape[1] + 1, dtype=x.dtype)[:, None]
-    answer = obj(
-        x,
-        lambda h: F.layer_norm(h, h.shape[-1:]),
-        lambda h: (h.cumsum(dim=1) / count) @ mixing,
-        lambda h: 0.5 * F.layer_norm(h, h.shape[-1:]) + 0.1,
-        lambda h: F.relu(h @ into) @ out_of,
-    )
-    return _as_array(answer, "x")
+__all__ = ["cached_attention"]
 
 
 def _as_array(answer, like):
-    if answer is None:
-        raise UnusableAnswerError("Your function returns nothing: its last line should begin with `return`.")
     if not isinstance(answer, torch.Tensor):
         raise UnusableAnswerError(f"Return a tensor like {like}, not a {type(answer).__name__}.")
     return answer.detach().numpy()
 
 
-def _streams(rng):
-    def weights(e, kind=np.float64):
-        return [rng.normal(size=shape).astype(kind) for shape in ((e, e), (e, 3 * e), (3 * e, e))]
-
-    yield rng.normal(size=(1, 3, 4)), *weights(4)  # a batch of one
-    yield rng.normal(size=(2, 5, 6)), *weights(6)
-    yield rng.normal(size=(3, 1, 4)), *weights(4)  # one token
-    yield np.zeros((2, 3, 4)), *weights(4)
-    yield 1000 * rng.normal(size=(2, 3, 4)), *weights(4)
-    yield rng.normal(size=(2, 4, 4)).astype(np.float32), *weights(4, np.float32)
-
-
-def _norm_last(x, norm_1, attention, norm_2, mlp):
-    h = norm_1(x + attention(x))
-    return norm_2(h + mlp(h))
-
-
-def _norm_of_the_answer(x, norm_1, attention, norm_2, mlp):
-    h = x + norm_1(attention(x))
-    return h + norm_2(mlp(h))
-
-
-def _nothing_added(x, norm_1, attention, norm_2, mlp):
-    return mlp(norm_2(attention(norm_1(x))))
-
-
-def _only_attention_added(x, norm_1, attention, norm_2, mlp):
-    return mlp(norm_2(x + attention(norm_1(x))))
-
-
-def _only_mlp_added(x, norm_1, attention, norm_2, mlp):
-    h = attention(norm_1(x))
-    return h + mlp(norm_2(h))
-
-
-def _old_x_added(x, norm_1, attention, norm_2, mlp):
-    return x + mlp(norm_2(x + attention(norm_1(x))))
-
-
-def _side_by_side(x, norm_1, attention, norm_2, mlp):
-    return x + attention(norm_1(x)) + mlp(norm_2(x))
-
-
-def _no_norms(x, norm_1, attention, norm_2, mlp):
-    h = x + attention(x)
-    return h + mlp(h)
-
-
-def _second_norm_forgotten(x, norm_1, attention, norm_2, mlp):
-    h = x + attention(norm_1(x))
-    return h + mlp(h)
-
-
-def _first_norm_forgotten(x, norm_1, attention, norm_2, mlp):
-    h = x + attention(x)
-    return h + mlp(norm_2(h))
-
-
-def _first_norm_twice(x, norm_1, attention, norm_2, mlp):
-    return transformer.pre_norm(x, norm_1, attention, norm_1, mlp)
-
-
-def _norms_swapped(x, norm_1, attention, norm_2, mlp):
-    return transformer.pre_norm(x, norm_2, attention, norm_1, mlp)
-
-
-def _network_first(x, norm_1, attention, norm_2, mlp):
-    return transformer.pre_norm(x, norm_1, mlp, norm_2, attention)
-
-
-def _normed_x_added(x, norm_1, attention, norm_2, mlp):
-    x = norm_1(x)
-    x = x + attention(x)
-    x = norm_2(x)
-    return x + mlp(x)
-
-
-def _no_network(x, norm_1, attention, norm_2, mlp):
-    return x + attention(norm_1(x))
-
-
-def _no_attention(x, norm_1, attention, norm_2, mlp):
-    return x + mlp(norm_2(x))
-
-
-def _in_one_line(x, norm_1, attention, norm_2, mlp):
-    return (h := attention(norm_1(x)).add(x)).add(mlp(norm_2(h)))
-
-
-block = register(
-    Exercise(
-        id="transformer.block",
-        notebook="transformers",
-        reference=transformer.pre_norm,
-        cases=_streams,
-        call=_use_block,
-        difficulty=2,
-        minutes=8,
-        points=2,
-        hints=[
-            "Two lines, one for each half. Each reads the stream through its own normalisation, and *adds* its answer to it.",
-            "First half: h is x plus the attention of the normalised x. Second half: the same with h, norm_2 and mlp.",
-            "`x = x + attention(norm_1(x))`, then `return x + mlp(norm_2(x))`",
-        ],
-        misconceptions={
-            _norm_last: "This normalises *after* adding, as the first transformer did (post-norm). Here the stream itself is never "
-            "normalised, only what a part reads: `x + attention(norm_1(x))`.",
-            _norm_of_the_answer: "You normalise the answers. Normalise what each part *reads*.",
-            _nothing_added: "Nothing is added to x: whatever the parts do not pass on is lost. Each answer is added to what came in.",
-            _only_attention_added: "The attention's answer is added, the network's replaces the stream. Add it, too.",
-            _only_mlp_added: "The attention's answer replaces x. Add it to x.",
-            _old_x_added: "The second sum starts from the old x again, so the attention's answer is lost there. Add to the new stream.",
-            _side_by_side: "Here the network reads the old x, side by side with attention. It should think about what attention has "
-            "brought: the second half reads the result of the first.",
-            _no_norms: "The normalisations are missing.",
-            _second_norm_forgotten: "The network reads the stream without norm_2.",
-            _first_norm_forgotten: "Attention reads the stream without norm_1.",
-            _first_norm_twice: "norm_1 is used twice. The second half has its own, norm_2.",
-            _norms_swapped: "norm_1 and norm_2 have changed places.",
-            _network_first: "The network comes first here. First the tokens exchange what they know (attention), then each thinks.",
-            _normed_x_added: "You replaced the stream by its normalisation and added to that. Normalise only what the part reads; "
-            "add to the stream as it was.",
-            _no_network: "The second half, with norm_2 and mlp, is missing.",
-            _no_attention: "The first half, with norm_1 and attention, is missing.",
-        },
-        variants=(_in_one_line,),
-    )
-)
-
-
-# -- the cache -----------------------------------------------------------------------------------------------------------
-
-
 def _use_cache(obj, query, key, value, past_key, past_value):
     tensors = [torch.tensor(array) for array in (query, key, value, past_key, past_value)]
+    before = [one.clone() for one in tensors]
     answer = obj(*tensors)
+    if not all(torch.equal(one, old) for one, old in zip(tensors, before, strict=True)):
+        raise UnusableAnswerError("Your code changes one of its arguments in place. Make new tensors.")
     if answer is None:
         raise UnusableAnswerError("Your function returns nothing: its last line should begin with `return`.")
     if not isinstance(answer, tuple | list) or len(answer) != 3:
@@ -270,6 +121,73 @@ def _mask_turned(query, key, value, past_key, past_value):
     return _attend(query, keys, values, mask), keys, values
 
 
+def _one_place_too_far(query, key, value, past_key, past_value):
+    keys, values = _joined(key, value, past_key, past_value)
+    new, before = query.shape[2], past_key.shape[2]
+    mask = torch.ones(new, before + new, dtype=torch.bool).tril(before + 1)
+    return _attend(query, keys, values, mask), keys, values
+
+
+def _moved_by_the_new_ones(query, key, value, past_key, past_value):
+    keys, values = _joined(key, value, past_key, past_value)
+    new, before = query.shape[2], past_key.shape[2]
+    return _attend(query, keys, values, torch.ones(new, before + new, dtype=torch.bool).tril(new)), keys, values
+
+
+def _mask_of_numbers(query, key, value, past_key, past_value):
+    keys, values = _joined(key, value, past_key, past_value)
+    mask = _who_sees(query.shape[2], past_key.shape[2]).to(query.dtype)
+    return _attend(query, keys, values, mask), keys, values
+
+
+def _upper_triangle(query, key, value, past_key, past_value):
+    keys, values = _joined(key, value, past_key, past_value)
+    new, before = query.shape[2], past_key.shape[2]
+    return _attend(query, keys, values, torch.ones(new, before + new, dtype=torch.bool).triu(before)), keys, values
+
+
+def _past_and_itself(query, key, value, past_key, past_value):
+    keys, values = _joined(key, value, past_key, past_value)
+    new, before = query.shape[2], past_key.shape[2]
+    mask = torch.cat([torch.ones(new, before), torch.eye(new)], dim=1).bool()
+    return _attend(query, keys, values, mask), keys, values
+
+
+def _corner_if_several(query, key, value, past_key, past_value):
+    keys, values = _joined(key, value, past_key, past_value)
+    return F.scaled_dot_product_attention(query, keys, values, is_causal=query.shape[2] > 1), keys, values
+
+
+def _by_scores(change):
+    """Attention by hand, with what a mistake makes of scores (N, H, T, P + T) and mask (T, P + T)."""
+
+    def attend(query, key, value, past_key, past_value):
+        keys, values = _joined(key, value, past_key, past_value)
+        scores, mask = query @ keys.mT, _who_sees(query.shape[2], past_key.shape[2])
+        return change(scores, mask, query.shape[-1]) @ values, keys, values
+
+    return attend
+
+
+def _hidden(scores, mask):
+    return scores.masked_fill(~mask, -torch.inf)
+
+
+def _past_asks_too(query, key, value, past_key, past_value):
+    keys, values = _joined(key, value, past_key, past_value)
+    everybody = torch.cat([past_key, query], dim=2)
+    return F.scaled_dot_product_attention(everybody, keys, values, is_causal=True), keys, values
+
+
+def _keys_joined_to_values(query, key, value, past_key, past_value):
+    return transformer.cached_attention(query, value, key, past_key, past_value)
+
+
+def _answer_last(query, key, value, past_key, past_value):
+    answer, keys, values = transformer.cached_attention(query, key, value, past_key, past_value)
+    return keys, values, answer
+
+
 def _by_hand(query, key, value, past_key, past_value):
     keys, values = _joined(key, value, past_key, past_value)
     scores = query @ keys.transpose(-1, -2) / query.shape[-1] ** 0.5
@@ -311,6 +229,31 @@ cached_attention = register(
             _not_scaled: "The scores are not divided by the root of S.",
             _keys_as_values: "The weights are right, but what is averaged should be the values, not the keys.",
             _swapped: "Keys and values have changed places in what you return.",
+            _one_place_too_far: "Each new token sees one place too many: its own successor. The diagonal is number P: `.tril(P)`.",
+            _moved_by_the_new_ones: "The diagonal is moved by T, the number of new tokens. Move it by P, those before: `.tril(P)`.",
+            _mask_of_numbers: "A mask of 0 and 1 as numbers is *added* to the scores, and hides nothing. Make it `dtype=torch.bool`.",
+            _upper_triangle: "`triu` keeps what lies behind the diagonal, the future. `tril` keeps the past.",
+            _past_and_itself: "Of the new tokens each sees only itself. It may also see the new ones *before* it.",
+            _corner_if_several: "Right for one new token. For several, `is_causal=True` begins in the upper left corner, at the very "
+            "first past token. Here the diagonal starts P places further right: `.tril(P)`.",
+            _by_scores(
+                lambda s, mask, size: _hidden(s / size, mask).softmax(dim=-1)
+            ): "The scores are divided by S. Divide by the *root* of S.",
+            _by_scores(
+                lambda s, mask, size: _hidden(s / size**0.5, mask).softmax(dim=-2)
+            ): "The softmax runs over the queries. Each query shares its weight among the *keys*: the last axis.",
+            _by_scores(
+                lambda s, mask, size: (s / size**0.5 * mask).softmax(dim=-1)
+            ): "A score of 0 is not hidden: e to the power "
+            "of 0 is 1. What may not be seen gets minus infinity, before the softmax.",
+            _by_scores(
+                lambda s, mask, size: (s / size**0.5).softmax(dim=-1) * mask
+            ): "You hide the future after the softmax, so "
+            "the remaining weights no longer sum to 1. Hide it before, with minus infinity.",
+            _past_asks_too: "Only the new tokens ask. Those of the past have had their answers already (and what was kept are "
+            "their keys, not their queries).",
+            _keys_joined_to_values: "The new values went behind the past *keys*, and the new keys behind the past values.",
+            _answer_last: "The answer comes first in what you return; then the keys, then the values.",
             _mask_turned: "The mask is turned around: True means that a token *may* look.",
         },
         variants=(_by_hand,),

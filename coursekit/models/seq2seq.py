@@ -64,7 +64,7 @@ class Symbols:
         return [self._number.get(token, UNKNOWN) for token in sequence]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
-        """The tokens of some numbers, up to the end mark; "<unk>" for what is not known; padding and start are left out."""
+        """The tokens of some numbers, up to the end mark; "<unk>" for unknown ones, nothing for padding and start."""
         tokens = []
         for number in numbers:
             if number == END:

@@ -143,6 +143,14 @@ class BPETokenizer:
         Parameters
         ----------
         path : str or Path
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     BPETokenizer([(104, 105)]).save(folder + "/tokens.json")
+        ...     BPETokenizer.load(folder + "/tokens.json").vocab_size
+        257
         """
         save_tokens(path, "byte pairs", self.merges)
 
@@ -164,6 +172,13 @@ class BPETokenizer:
         ------
         DataError
             If the file is no tokenizer of this kind, or one of another vocabulary.
+
+        Examples
+        --------
+        >>> BPETokenizer.load("nowhere.json")
+        Traceback (most recent call last):
+            ...
+        coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', no file.
         """
         return of_size(cls(load_tokens(path, "byte pairs", list)), vocab_size, path)
 

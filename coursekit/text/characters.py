@@ -132,6 +132,14 @@ class CharTokenizer:
         Parameters
         ----------
         path : str or Path
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     CharTokenizer("ab").save(folder + "/tokens.json")
+        ...     CharTokenizer.load(folder + "/tokens.json").vocab_size
+        2
         """
         save_tokens(path, "characters", "".join(self.characters))
 
@@ -153,5 +161,12 @@ class CharTokenizer:
         ------
         DataError
             If the file is no tokenizer of this kind, or one of another vocabulary.
+
+        Examples
+        --------
+        >>> CharTokenizer.load("nowhere.json")
+        Traceback (most recent call last):
+            ...
+        coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', no file.
         """
         return of_size(cls(load_tokens(path, "characters", str)), vocab_size, path)

@@ -24,6 +24,14 @@ def save_tokens(path: str | Path, kind: str, content: Any) -> None:
     kind : str
         Of tokenizer: "characters" or "byte pairs".
     content : str or list
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_tokens(folder + "/tokens.json", "characters", "abc")
+    ...     load_tokens(folder + "/tokens.json", "characters", str)
+    'abc'
     """
     write_whole(path, json.dumps({"format": FORMAT, "kind": kind, "content": content}).encode("utf-8"))
 
@@ -46,9 +54,20 @@ def load_tokens(path: str | Path, kind: str, form: type) -> Any:
     ------
     DataError
         If the file is not there, or holds no tokenizer, or one of another kind.
+
+    Examples
+    --------
+    As for :func:`save_tokens`:
+
+    >>> load_tokens("nowhere.json", "characters", str)
+    Traceback (most recent call last):
+        ...
+    coursekit.errors.DataError: tokenizer: expected a file that save() wrote, got 'nowhere.json', no file.
     """
     try:
         known = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"tokenizer: expected a file that save() wrote, got {str(path)!r}, no file.") from None
     except (OSError, ValueError) as error:
         raise DataError(f"tokenizer: expected a file that save() wrote, got {str(path)!r}: {error}.") from None
     if not isinstance(known, dict) or known.get("format") != FORMAT:
@@ -82,6 +101,12 @@ def of_size(tokenizer: Any, vocab_size: int | None, path: str | Path) -> Any:
     ------
     DataError
         If it has another size.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> of_size(SimpleNamespace(vocab_size=81), 81, "tokens.json").vocab_size
+    81
     """
     if vocab_size is not None and tokenizer.vocab_size != vocab_size:
         raise DataError(

@@ -135,7 +135,7 @@ def gradient_by_lag(cell, layer, rng, T=60, N=16):
     """Size of the gradient at the state so many steps back from the end: an array (T + 1,)."""
     x = torch.randn(N, T, layer.input_size, generator=rng)
     zeros = torch.zeros(N, layer.hidden_size, requires_grad=True)
-    start = (zeros, zeros.clone()) if isinstance(layer, nn.LSTM) else (zeros,)
+    start = (zeros, zeros.clone()) if isinstance(layer, nn.LSTM) else (zeros,)  # see section 4
     states = unroll(cell, x, start, list(layer.parameters()))
     loss = (states[-1][0] * torch.randn(N, layer.hidden_size, generator=rng)).sum()
     slopes = torch.autograd.grad(loss, [state[-1] for state in states])  # of an LSTM: at c
@@ -143,7 +143,7 @@ def gradient_by_lag(cell, layer, rng, T=60, N=16):
 
 
 def fresh(kind, inputs, hidden=32, remembers=False, stretched=1.0):
-    """A layer as PyTorch starts it, or made to remember; W_hh may be stretched."""
+    """A layer as PyTorch starts it, or made to remember: a plain one with an orthogonal W_hh."""
     layer = KINDS[kind](inputs, hidden, batch_first=True)
     if remembers:
         made_to_remember(layer)
@@ -156,7 +156,7 @@ def typical(cell, seeds=3, **how):
     """The gradient by lag, against that at the end: the geometric mean over some seeds."""
     rows = []
     for seed in course_seeds(seeds):
-        with torch.random.fork_rng():
+        with torch.random.fork_rng():  # the seed counts in here only
             torch.manual_seed(seed)
             row = gradient_by_lag(cell, fresh(inputs=8, **how), torch_rng(seed))
         rows.append(np.log(row / row[0]))
@@ -248,7 +248,7 @@ def train(network, loss_of, steps, lr, optimizer=torch.optim.Adam, max_norm=1.0,
     Returns the length of each step's gradient, before clipping.
     """
     parameters = list(network.parameters())
-    step, lengths, calm = optimizer(parameters, lr), [], 0
+    step, lengths, calm = optimizer(parameters, lr, fused=True), [], 0  # fused: quicker
     for t in range(steps):
         step.param_groups[0]["lr"] = lr * min(1, 2 * (1 - t / steps))
         step.zero_grad()
@@ -312,7 +312,7 @@ predict(
 
 # %%
 arms = {"without clipping": 1e9, "clipped at 0.5": 0.5}
-how = {"remembers": True, "steps": 300, "lr": 0.3, "optimizer": torch.optim.SGD}
+how = {"remembers": True, "steps": 200, "lr": 0.3, "optimizer": torch.optim.SGD}
 task = partial(recall, lag=20)
 tried = {
     name: [learn(task, seed, "RNN", max_norm=length, **how) for seed in course_seeds(3)]
@@ -419,7 +419,7 @@ for kind in ("LSTM", "GRU"):
 
 # %% [markdown]
 r"""
-Now all of them side by side: gradient by lag, a row for each network. There are two ways to start. The first is PyTorch's, with all weights and biases near 0. The second is **made to remember**: the plain network gets its orthogonal matrix; in the gated ones the bias of the keeping gate ($f$ of the LSTM, $z$ of the GRU) is set to 3, so that it is nearly open, $\sigma(3) \approx 0.95$.
+Now all of them side by side: gradient by lag, a row for each network. There are two ways to start. The first is PyTorch's, with all weights and biases near 0. The second is **made to remember**: the plain network gets its orthogonal matrix; in the gated ones the bias of the keeping gate ($f$ of the LSTM, $z$ of the GRU) is set to 3, so that it is nearly open, $\sigma(3) \approx 0.95$. Beyond the ends of the scale the colour stays the same.
 """
 
 # %%
@@ -458,7 +458,7 @@ A gate that starts near $\sigma(0) = 0.5$ halves the memory at every step. After
 
 ## 5. Who remembers how long?
 
-The gradient says what can be learned. Now see what *is* learned: the recall task, three lags, both starts, three seeds each. All are trained alike, with Adam and with clipping, for 160 steps of 32 sequences; who has solved the task may stop early.
+The gradient says what can be learned. Now see what *is* learned: the recall task, three lags, both starts, three seeds each (six for the plain network, which is quick; two for the GRU, which is slow here). All are trained alike, with Adam and with clipping, for 200 steps of 32 sequences; who has solved the task may stop early.
 """
 
 # %%
@@ -474,16 +474,14 @@ predict(
 )
 
 # %%
-LAGS = (4, 12, 36)
+LAGS, SEEDS = (4, 12, 36), {"RNN": 6, "LSTM": 3, "GRU": 2}
 
 
 def recall_over(kind, remembers):
     """Share recalled for each seed and lag, (S, L)."""
-    how = {"remembers": remembers, "steps": 160, "until": 0.05}
-    tasks = [partial(recall, lag=lag) for lag in LAGS]
-    return np.array(
-        [[learn(task, seed, kind, **how)[0] for task in tasks] for seed in course_seeds(3)]
-    )
+    how = {"remembers": remembers, "steps": 200, "until": 0.05}
+    tasks, seeds = [partial(recall, lag=lag) for lag in LAGS], course_seeds(SEEDS[kind])
+    return np.array([[learn(task, seed, kind, **how)[0] for task in tasks] for seed in seeds])
 
 
 recalled = {
@@ -513,31 +511,31 @@ for (kind, remembers), shares in recalled.items():
     )
     print(f"{kind:>5}, {start:>16}: {said}")
 longest = {key: shares[:, -1].mean() for key, shares in recalled.items()}
-solved = {key for key, share in longest.items() if share > 0.9}
-gated = {("LSTM", True), ("GRU", True)}
+solved = {key for key, share in longest.items() if share > 0.7}
+if ("LSTM", False) in solved and ("GRU", False) in solved:
+    answer = 0
+elif ("RNN", True) in solved:
+    answer = 2
+else:
+    answer = 1 if solved else 3
 reveal(
     "rnn.recall",
     "; ".join(
         f"{kind} {'made to remember' if r else 'as it starts'} {share:.0%}"
         for (kind, r), share in longest.items()
     ),
-    3
-    if not solved
-    else 2
-    if solved == gated | {("RNN", True)}
-    else 1
-    if solved == gated
-    else 0,
+    answer,
 )
+plain_fresh, plain_made = (recalled["RNN", remembers][:, -1] for remembers in (False, True))
 claim("plain-rnns-forget").judge(
-    longest["RNN", False] < 0.5 and longest["RNN", True] > 0.7,
-    evidence=f"recall after {LAGS[-1]} steps, plain network, 3 seeds: {longest['RNN', False]:.0%} with PyTorch's start "
-    f"(guessing gives {1 / SYMBOLS:.0%}), {longest['RNN', True]:.0%} with an orthogonal start",
+    plain_made.mean() - plain_fresh.mean() > 0.25 and plain_fresh.mean() < 0.7,
+    evidence=f"recall after {LAGS[-1]} steps, plain network: {mean_and_spread(plain_fresh, percent=True)} with PyTorch's "
+    f"start (guessing gives {1 / SYMBOLS:.0%}), {mean_and_spread(plain_made, percent=True)} with an orthogonal start",
 )
 
 # %% [markdown]
 r"""
-That is not the picture of the textbooks. What decides here is not the kind of cell but how it starts. With PyTorch's start the gates do not help. With a good start no gates are needed. Le, Jaitly and Hinton (2015) and Arjovsky, Shah and Bengio (2016) found this for plain networks; Jozefowicz, Zaremba and Sutskever (2015) searched through thousands of cells and found that much of the LSTM's fame hangs on one bias.
+That is not the picture of the textbooks. What decides here is not the kind of cell but how it starts. With PyTorch's start the gates do not help, and at the middle lag the LSTM may even be behind. With a good start hardly any gates are needed: the plain network holds the symbol on most seeds. Le, Jaitly and Hinton (2015) and Arjovsky, Shah and Bengio (2016) found this for plain networks; Jozefowicz, Zaremba and Sutskever (2015) searched through thousands of cells, and advise everybody to raise one bias of the LSTM.
 
 So what are gates for?
 
@@ -610,15 +608,15 @@ reveal(
 )
 gated_alone = max(longest["LSTM", False], longest["GRU", False])
 claim("gates-cure-forgetting").judge(
-    worst_gated - best_plain > 0.2 and gated_alone < 0.6,
-    evidence=f"choosing what to remember: gated {worst_gated:.0%} or more, plain {best_plain:.0%} at best; but holding one "
+    worst_gated - best_plain > 0.2 and longest["RNN", True] - gated_alone > 0.2,
+    evidence=f"choosing what to remember: gated {worst_gated:.0%} at least, plain {best_plain:.0%} at best; but holding one "
     f"symbol for {LAGS[-1]} steps: gated with PyTorch's start {gated_alone:.0%} at best, plain and orthogonal "
     f"{longest['RNN', True]:.0%}",
 )
 
 # %% [markdown]
 r"""
-Here is what gates are for. "Take this in *if* it is marked, and throw the old away *then*" is a product of two things, mark times symbol, and a gate is a product. A sum of both, pushed through tanh, can imitate it only with effort. An orthogonal matrix carries everything along alike, the marked and the unmarked; it cannot choose.
+Here is what gates are for. "Take this in *if* it is marked, and throw the old away *then*" is a product of two things, mark times symbol, and a gate is a product. A sum of both, pushed through tanh, can imitate it only with effort. In the time given the plain network does little better than one who names the newest symbol, marked or not. An orthogonal matrix carries everything along alike, the marked and the unmarked; it cannot choose.
 
 ## 7. A real series: tomorrow's temperature
 
@@ -629,7 +627,7 @@ Before any network, the forecasts that cost nothing:
 - **naive**: as today;
 - **a year ago**: as on the same day last year;
 - **season**: a smooth curve over the year (two waves, fitted by least squares);
-- **line**: the season, plus a *linear* function of how far the last 14 days were off it (ridge regression, notebook 06).
+- **line**: the season, plus a *linear* function of how far the last 14 days were off it, and of the time of the year (ridge regression, notebook 06).
 
 The network is an LSTM. It reads the last 21 days, each as four numbers and two for the time of the year, and answers with seven numbers. Like the line, it sees the temperatures as **departures** from the season: that is the part that is hard to know.
 
@@ -806,7 +804,7 @@ claim("neural-forecasts-beat-seasonal").judge(
 
 # %% [markdown]
 r"""
-Three things are worth reading off the picture. First, the naive forecast is good for tomorrow and bad for next week; the season is the same for any day. Whoever shows a network that beats only *one* of them has chosen the opponent. Second, whoever knows the past has an advantage for a few days; then the error climbs to the season's level and stays there. The weather forgets. Third, the LSTM lies where the straight line lies. Four years are some 1,400 rows, most of what can be known from them is linear, and 14 weights find it. Look at the line with *all* columns, too: it had been the better of the two lines on the validation year. A choice by validation can be wrong; that is why there is a test.
+Three things are worth reading off the picture. First, the naive forecast is good for tomorrow and bad for next week; the season is the same for any day. Whoever shows a network that beats only *one* of them has chosen the opponent. Second, whoever knows the past has an advantage for a few days; then the error climbs to the season's level and stays there. The weather forgets. Third, the LSTM lies where the straight line lies. Four years are some 1,400 rows, most of what can be known from them is linear, and a line with a few weights finds it. Look at the line with *all* columns, too: it had been the better of the two lines on the validation year. A choice by validation can be wrong; that is why there is a test.
 
 ## 8. A network that invents names
 
@@ -856,9 +854,13 @@ def teacher_forcing_loss(logits, tokens):
 
 # %% [markdown]
 r"""
-What should it be compared with? With counting. A **bigram** model counts which letter follows which. An **n-gram** model of order $n$ looks at the last $n - 1$ letters. Most long contexts come up rarely or never, so what it counted there is mixed with what shorter contexts say. The best known way to do this is **Kneser-Ney smoothing** (1995). The order is chosen on the validation names. One thing we give to the counters: for the first letter of a name they are charged by how often names begin with it, so that the name before does not confuse them.
+What should it be compared with? With counting. A **bigram** model counts which letter follows which. An **n-gram** model of order $n$ looks at the last $n - 1$ letters. Most long contexts come up rarely or never, so what it counted there is mixed with what shorter contexts say. The best known way to do this is **Kneser-Ney smoothing** (1995).
+
+A baseline deserves as much care as the network. The network starts each name with an empty state. The counter reads one long row, so at the beginning of a name it would look back into the name before, which has nothing to say. We put $n - 1$ stops between any two names: then no context reaches back so far. What this is worth, we measure.
 
 All models are measured in **bits per character**, $-\log_2$ of the probability of the true letter, on average. One bit is one yes-or-no question that is left to ask.
+
+How were the models tuned? The counter has one dial, its order, and the next cells turn it, on the validation names alone. The LSTM's width, rate and number of steps were chosen by hand before this page was written, also on the validation names; but some of these settings had been looked at on the test names, too. So its figure on the test names may be a little too good (notebook 06), and a lead of a hundredth of a bit would mean nothing.
 """
 
 # %%
@@ -866,33 +868,39 @@ predict(
     "rnn.names",
     "1,000 steps of 64 names, some seconds. Who has the fewest bits per character on the test names?",
     [
-        "Kneser-Ney counting",
+        "Kneser-Ney counting, by a tenth of a bit or more",
+        "the LSTM, by a tenth of a bit or more",
         "the plain recurrent network",
-        "the LSTM, by less than a quarter of a bit",
-        "the LSTM, by more than a quarter of a bit",
+        "LSTM and Kneser-Ney are level, within a tenth of a bit",
     ],
 )
 
 
 # %%
-def stream(some):
-    """Names as one long row of tokens, with a stop between any two."""
-    return letters.encode(STOP + STOP.join(some) + STOP)
+def stream(some, stops):
+    """Names as one long row of tokens, with so many stops between any two."""
+    gap = STOP * stops
+    return letters.encode(gap + gap.join(some) + gap)
 
 
-begins = (
-    np.bincount(letters.encode("".join(name[0] for name in names.train)), minlength=V) + 0.5
-)
-begins = np.log(begins / begins.sum())
+def chances_by_counting(order, part, stops=None):
+    """Log-probability of each letter, and of the stop after each name, by Kneser-Ney."""
+    stops = stops or max(order - 1, 1)
+    tokens = stream(getattr(names, part), stops)
+    found = KneserNey(stream(names.train, stops), order, V).log_probs(tokens)
+    return found[1:][
+        (tokens[1:] != stop) | (tokens[:-1] != stop)
+    ]  # a stop after a stop is no question
 
 
-def bits_by_counting(order, part):
+def bits_by_counting(order, part, stops=None):
     """Bits per character of a Kneser-Ney model."""
-    tokens = stream(getattr(names, part))
-    costs = -KneserNey(stream(names.train), order, V).log_probs(tokens)[1:]
-    first = tokens[:-1] == stop
-    costs[first] = -begins[tokens[1:][first]]
-    return bits_per_character(costs.mean())
+    return bits_per_character(-chances_by_counting(order, part, stops).mean())
+
+
+def best_order(stops=None):
+    """The order with the fewest bits on the validation names."""
+    return min(range(2, 8), key=lambda order: bits_by_counting(order, "validation", stops))
 
 
 def bits_of(model, part):
@@ -922,9 +930,8 @@ def train_on_names(kind, seed, steps=1000, loss=teacher_forcing_loss):
 
 # %% tags=["volatile"]
 begun = time.perf_counter()
-by_order = {order: bits_by_counting(order, "validation") for order in range(1, 8)}
-order = min(by_order, key=by_order.get)
-seconds = {"counting, seven orders": time.perf_counter() - begun}
+order = best_order()
+seconds = {"counting, six orders": time.perf_counter() - begun}
 models, lengths = {}, {}
 for kind in ("RNN", "LSTM"):
     begun = time.perf_counter()
@@ -953,25 +960,77 @@ for name, found in bits.items():
     print(f"{name.replace(chr(10), ' '):>20}: {found:.3f} bits per character")
 counted = bits[f"Kneser-Ney,\norder {order}"]
 ahead = counted - bits["LSTM"]
-leader = min(("RNN", "LSTM"), key=bits.get)
-reveal(
-    "rnn.names",
-    f"LSTM {bits['LSTM']:.3f}, plain network {bits['RNN']:.3f}, Kneser-Ney {counted:.3f}",
-    0 if counted < bits[leader] else 1 if leader == "RNN" else 2 if ahead < 0.25 else 3,
-)
-claim("recurrent-model-beats-n-gram").judge(
-    0 < ahead < 0.25,
-    evidence=f"bits per character on {len(names.test):,} unseen first names: LSTM {bits['LSTM']:.3f}, plain network "
-    f"{bits['RNN']:.3f}, Kneser-Ney of order {order} {counted:.3f}, bigram {bits['bigram']:.3f}",
+across = best_order(stops=1)
+print(
+    f"a counter that looks back into the name before (order {across}): "
+    f"{bits_by_counting(across, 'test', stops=1):.3f} bits per character"
 )
 print(
     f"length of the LSTM's gradient: median {np.median(lengths['LSTM']):.2f}, longest {lengths['LSTM'].max():.2f}; "
     f"{int(np.sum(lengths['LSTM'] > 1))} of {len(lengths['LSTM']):,} steps were clipped at 1"
 )
+reveal(
+    "rnn.names",
+    f"LSTM {bits['LSTM']:.3f}, plain network {bits['RNN']:.3f}, Kneser-Ney {counted:.3f}",
+    2
+    if bits["RNN"] < min(counted, bits["LSTM"])
+    else 3
+    if abs(ahead) < 0.1
+    else 1
+    if ahead > 0
+    else 0,
+)
 
 # %% [markdown]
 r"""
-Counting is hard to beat: it takes a fraction of a second, and most of what there is to gain over even chances it gains. The LSTM gets some more out of the same names, at a hundred times the cost. With more text and longer contexts the network's lead grows, given the time; given only a minute it may turn round. Notebook 14 measures both on novels.
+Level. The counter gets there in a fraction of a second, the LSTM in many times that. Had we let the counter look back across the stops, the LSTM would have been ahead, and we might have printed that as the network's victory.
+
+Equal bits need not mean equal knowledge. Let both speak: for each letter, take the mean of the probability that the LSTM gives it and that of Kneser-Ney.
+"""
+
+# %%
+predict(
+    "rnn.mixture",
+    "Bits per character of this mixture, half and half, compared with the better one of the two:",
+    [
+        "more: a mean lies between the two",
+        "about equal, since the two are level",
+        "clearly fewer",
+    ],
+)
+
+
+# %%
+def chances_by_network(model, part):
+    """Log-probability of each letter, and of the stop after each name, by a network."""
+    tokens = tables[part]
+    with torch.no_grad():
+        logits, _ = model(tokens[:, :-1].clamp(min=0))
+    targets = tokens[:, 1:]
+    found = logits.log_softmax(dim=2).gather(2, targets.clamp(min=0)[..., None])[..., 0]
+    return found[targets >= 0].numpy()
+
+
+by_both = [chances_by_network(models["LSTM"], "test"), chances_by_counting(order, "test")]
+mixture = bits_per_character(-(np.logaddexp(*by_both) - np.log(2)).mean())
+gain = min(counted, bits["LSTM"]) - mixture
+reveal(
+    "rnn.mixture",
+    f"mixture {mixture:.3f}, the better one alone {mixture + gain:.3f}",
+    2 if gain > 0.03 else 1 if gain > -0.01 else 0,
+)
+claim("recurrent-model-beats-n-gram").judge(
+    abs(ahead) < 0.1 and gain > 0.03,
+    evidence=f"bits per character on {len(names.test):,} unseen first names: LSTM {bits['LSTM']:.3f}, plain network "
+    f"{bits['RNN']:.3f}, Kneser-Ney of order {order} {counted:.3f}, bigram {bits['bigram']:.3f}; LSTM and Kneser-Ney "
+    f"half and half {mixture:.3f}",
+)
+
+# %% [markdown]
+r"""
+The bits of a mean are not the mean of the bits. Where one of the two gives the true letter next to nothing, half of what the other gives remains, and a half costs one bit and no more. So a mixture gains wherever the two err at *different* letters. The network has learned something that counting does not know, and the other way round.
+
+With more text and longer contexts the network gains on the counter, given the time. Notebook 14 measures both on novels.
 
 ## 9. To write is to draw
 
@@ -981,7 +1040,7 @@ $$p_k = \frac{e^{s_k / \tau}}{\sum_j e^{s_j / \tau}}$$
 
 With $\tau = 1$ it draws what it has learned. Below 1 the probable becomes more probable; near 0 it is always the best one. Above 1 everything gets more even.
 
-And how does one draw from probabilities? Lay them end to end: they cover the line from 0 to 1, token $k$ with a piece of length $p_k$. A random number $u$, even between 0 and 1, falls into one of the pieces. That is the token.
+And how does one draw from probabilities? Lay them end to end: they cover the line from 0 to 1, token $k$ with a piece of length $p_k$. A random number $u$, drawn evenly from 0 to 1, falls into one of the pieces. That is the token.
 """
 
 
@@ -1013,9 +1072,16 @@ def invent(model, n, temperature, k):
 
 for temperature in (0.3, 0.7, 1.0, 1.5):
     print(f"temperature {temperature}: {', '.join(invent(models['LSTM'], 12, temperature, 1))}")
-counter = KneserNey(stream(names.train), order, V)
-text = letters.decode(counter.sample(100, rng=course_rng(1), prompt=[stop]))
-print(f"Kneser-Ney, at 1:  {', '.join(text.split(STOP)[:12])}")
+
+
+def count_up(n, tokens, k):
+    """Names that Kneser-Ney writes, at temperature 1: the first n among so many tokens."""
+    counter = KneserNey(stream(names.train, order - 1), order, V)
+    rows = counter.sample(tokens, rng=course_rng(k), prompt=[stop] * (order - 1))
+    return letters.decode(rows).replace(STOP, " ").split()[:n]
+
+
+print(f"Kneser-Ney, at 1: {', '.join(count_up(12, 200, 1))}")
 
 # %% [markdown]
 r"""
@@ -1053,8 +1119,7 @@ plot.show(
 
 # %%
 found = np.array(kinds["different, and held back"])
-text = letters.decode(counter.sample(20_000, rng=course_rng(2), prompt=[stop]))
-made = set(text.split(STOP)[:2000])
+made = set(count_up(2000, 25_000, 2))
 print(
     f"Kneser-Ney, 2,000 names at temperature 1: {len(made)} different, {len(made & learned)} learned from, "
     f"{len(made & held_back)} held back"
@@ -1076,7 +1141,7 @@ At a low temperature the model repeats the few names that it is surest of. At a 
 
 ## When it breaks
 
-Four mistakes, none of which stops the training (one raises an error, with a message that puzzles everybody once).
+Four mistakes. Three of them stop nothing; the other raises an error, with a message that puzzles everybody once.
 
 First: **the targets are not shifted.** The model is asked to say the letter that it has just read.
 """
@@ -1098,7 +1163,7 @@ print(f"it writes: {invent(parrot, 3, 1.0, 3)!r}")
 
 # %% [markdown]
 r"""
-A loss far below that of any baseline is not a triumph but an alarm. The test for it: change a *later* token, and no earlier answer may change; and let it write.
+After the stop sign it says the stop sign again, so all its names are empty. A loss far below that of any baseline is not a triumph but an alarm. The test for it: change a *later* token, and no earlier answer may change; and let it write.
 
 Second: **the padding counts.** After the end of a name nothing is easier to foresee than more padding, and the mean gets better the more of it there is.
 """
@@ -1120,7 +1185,7 @@ Third: **a long text is read in pieces, and the state of one piece is the start 
 
 # %%
 model = LanguageModel("GRU", V, width=8, hidden=16)
-tokens = torch.tensor(stream(names.train[:50])[:61])[None]  # (1, 61)
+tokens = torch.tensor(stream(names.train[:50], 1)[:61])[None]  # (1, 61)
 state = None
 try:
     for start in (0, 20, 40):
@@ -1155,7 +1220,7 @@ def cosine_of_truncated(layer, rng, lengths, T=60, N=16):
 
 KEPT = (1, 2, 4, 8, 16, 32)
 cosines = {"PyTorch's start": [], "orthogonal": []}
-for remembers, (name, rows) in enumerate(cosines.items()):
+for remembers, rows in enumerate(cosines.values()):
     for seed in course_seeds(3):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -1314,7 +1379,9 @@ r"""
 
 ## Go further
 
-**A small one.** Set the keeping gate's bias to 1, 2, 3, 5 in section 5, and lengthen the lag until each fails. Is there a bias that is too large? Section 6 is a good place to look for one.
+**Small ones.** Give the LSTM of section 8 twice the steps. Who is ahead then, and what is left of the mixture's gain?
+
+Set the keeping gate's bias to 1, 2, 3, 5 in section 5, and lengthen the lag until each fails. Is there a bias that is too large? Section 6 is a good place to look for one.
 
 **A project.** Read novels in place of names: `coursekit.corpora.austen()`. Train a `LanguageModel` in pieces (`coursekit.models.recurrent.pieces` deals out the text, `detached` cuts the state), with pieces of 8, 32 and 128 characters at equal time. How many bits does a longer piece bring? At what time does the LSTM pass Kneser-Ney? Draw both curves over time, for two sizes.
 

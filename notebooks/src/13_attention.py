@@ -59,8 +59,10 @@ Somebody wrote *Friday 14 February 1936*, and we are to write the date as a comp
 Each of the four words, or **tokens**, brings two rows of numbers: a **key**, which says what it can be asked for, and a **value**, which is what it answers. We make the keys up ourselves, with one number each for "I am a weekday", "a day", "a month", "a year". What we want to know is a **query**: a row of numbers of the same length. A query fits a key if their product (the dot product: multiply number by number, add up) is large. Let $q$ be the query, $k_s$ and $v_s$ the key and the value of token $s$:
 
 1. **scores**: $q \cdot k_s$, one number a token;
-2. **weights**: the softmax of the scores (notebook 02). Positive, and together 1;
+2. **weights**: the softmax of the scores (notebook 02), $a_s$ for token $s$. They are positive, and together 1;
 3. **output**: the mean of the values with these weights, $\sum_s a_s v_s$.
+
+In the cell a query for the year is asked three times: faintly, more clearly, very clearly.
 """
 
 # %%
@@ -100,9 +102,10 @@ There is one thing more: a **mask**, a table $(T, S)$ of True and False that say
 def scaled_dot_product_attention(q, k, v, mask=None):
     """For each query the mean of the values, weighted by how well their keys fit it.
 
-    q : (..., T, E). k : (..., S, E). v : (..., S, V). All are tensors; axes may stand in front.
+    q : (..., T, E). k : (..., S, E). v : (..., S, D), D numbers a value. All are tensors; axes
+        such as the batch may stand in front.
     mask : tensor of bool that broadcasts to (..., T, S), True where a query may look; or None.
-    Returns output, weights: (..., T, V) and (..., T, S).
+    Returns output, weights: (..., T, D) and (..., T, S).
     """
     ### BEGIN SOLUTION
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, S)
@@ -138,6 +141,8 @@ A question that fits one key *nearly* alone still takes a little of all the othe
 ### What the root is for
 
 Take queries and keys with random numbers of mean 0 and spread 1, as they are at the beginning of training. A product of two such vectors is a sum of $E$ terms, each with spread 1, so its spread is $\sqrt E$. Without the division, longer vectors make larger scores. What does the softmax do with them?
+
+Two numbers tell. The **entropy** $-\sum_s a_s \log_2 a_s$ says how evenly the weight is spread, in bits: 4 bits if 16 keys share it alike, 0 if one key has it all. And the **slope**: by how much the weights move if the scores are moved a little. (It is the size of the table of all derivatives $\partial a_s / \partial \text{score}_r$: its entries squared, added up, and the root taken.) Where the slope is 0, training gets no gradient through the softmax.
 """
 
 # %%
@@ -272,15 +277,15 @@ def leak(layer, changed=6, length=8):
         return (layer(x) - layer(other)).abs().amax(dim=1)
 
 
-leaks = {layer.__name__: leak(layer) for layer in (unmasked, masked_late, masked_early)}
+leaks = {layer.__name__: leak(layer) for layer in (unmasked, masked_early, masked_late)}
 for name, moved in leaks.items():
-    print(f"{name:>13}: outputs 0 to 7 move by", "  ".join(f"{m:.4f}" for m in moved))
+    print(f"{name:>13}: outputs 0 to 7 move by", "".join(f"{m:>8.2g}" for m in moved))
 
 # %%
 early = leaks["masked_late"][:6]
 reveal(
     "attention.leak",
-    f"outputs before the change move by up to {early.max():.4f} (hidden before the softmax: {leaks['masked_early'][:6].max():.4f})",
+    f"outputs before the change move by up to {early.max():.4f} (hidden before the softmax: exactly {leaks['masked_early'][:6].max():g})",
     0 if early.max() == 0 else 1 if (early > 0).sum() > 1 else 2,
 )
 
@@ -402,7 +407,7 @@ So somebody must write the position into the numbers. Three ways are in use.
 
 **Learned** (Gehring et al., 2017): a table with one row for each position, added to what describes the token, trained like any weight. It ends where the table ends.
 
-**Sinusoidal** (Vaswani et al., 2017): a fixed table, added likewise. Think of $E/2$ clocks with one hand each. The first turns by one radian a position, the others more and more slowly; pair $i$ has the frequency $f_i = 10000^{-2i/E}$. Each hand has two coordinates, and they are two numbers of the table:
+**Sinusoidal** (Vaswani et al., 2017): a fixed table, added likewise. Think of $E/2$ clocks with one hand each. The first turns by one radian a position, the others more and more slowly: clock $i$, for $i = 0, 1, \dots, E/2 - 1$, has the frequency $f_i = 10000^{-2i/E}$. Each hand has two coordinates, and they are two neighbouring numbers in row $t$ of the table:
 
 $$P_{t,\,2i} = \sin(t f_i),\qquad P_{t,\,2i+1} = \cos(t f_i)$$
 
@@ -427,16 +432,17 @@ def sinusoidal(positions, width):
 
 # %%
 table = sinusoidal(torch.arange(60), 32)  # (60, 32)
-plot.show(
-    plot.lines(
-        np.arange(60),
-        {f"number {n} of 32": table[:, n].numpy() for n in (0, 6, 12, 18)},
-        markers=False,
-        xlabel="position t",
-        ylabel="sine of the clock's angle",
-        title="Sinusoidal positions: four of the clocks",
-    )
+clocks = plot.lines(
+    np.arange(60),
+    {f"number {n} of 32": table[:, n].numpy() for n in (0, 6, 12, 18)},
+    markers=False,
+    xlabel="position t",
+    ylabel="sine of the clock's angle",
+    title="Sinusoidal positions: four of the clocks",
 )
+clocks.set_ylim(-1.1, 1.9)
+clocks.legend(ncols=2, loc="upper center", fontsize=9)
+plot.show(clocks)
 far = (table @ table[30]) / 16
 plot.show(
     plot.lines(
@@ -451,7 +457,7 @@ plot.show(
 
 # %% [markdown]
 r"""
-The curves of the first picture are four of the 32 numbers. Cut through them at one position, and you have a part of that position's row. The fastest clock comes round after six positions; with the slower ones beside it no two rows are alike. The second picture shows products of rows: a position is most like itself, then like its neighbours, and it is the *distance* that counts, the same to both sides.
+The curves of the first picture are four of the 32 numbers. Cut through them at one position, and you have a part of that position's row. The fastest clock comes round after a good six positions; with the slower ones beside it no two rows are alike. The second picture shows products of rows: a position is most like itself, then like its neighbours, and it is the *distance* that counts, the same to both sides.
 
 **Rotary** (Su et al., 2021) takes that thought to its end: add nothing, but *turn* each pair of numbers of every query and key by the angle $t f_i$. A product of two vectors that were both turned depends on the difference of the angles only, so a score knows how far apart two tokens are and nothing else about where they stand. The function is in `coursekit.models.positions`.
 """
@@ -504,13 +510,15 @@ class Block(nn.Module):
 class Reader(nn.Module):
     """Tokens (N, T) to an answer at each place (N, T, answers), with one kind of positions or none."""
 
-    def __init__(
-        self, symbols, answers, kind, causal=False, layers=1, width=32, longest=64, scale=1.0
-    ):
+    def __init__(self, symbols, answers, kind, causal=False, layers=1, width=32, longest=64):
         super().__init__()
-        self.kind, self.causal, self.scale = kind, causal, scale
+        self.kind, self.causal = kind, causal
         self.embedding = nn.Embedding(symbols, width)
         self.learned = LearnedPositions(longest, width) if kind == "learned" else None
+        if self.learned is not None:
+            nn.init.normal_(
+                self.learned.table
+            )  # as large as the tokens' numbers: it learns faster
         turn = rotary if kind == "rotary" else None
         self.blocks = nn.ModuleList(Block(width, 2, turn) for _ in range(layers))
         self.answer = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, answers))
@@ -554,7 +562,7 @@ for name, off in kinds.items():
 
 # %% [markdown]
 r"""
-The layer without positions is equivariant up to rounding. The causal mask breaks it at once: the first place sees one token, the last one all of them. Is that enough to *use* the order? Ask a question that is about nothing else: a sequence of 12 symbols holds one A and one B. **Which comes first?** With full attention the answer is read from the mean over all places, with a causal mask from the last place. Fresh sequences at every step, so nothing can be learned by heart. Afterwards we also ask for sequences twice as long as any seen in training.
+The layer without positions is equivariant up to rounding (1e-07 is $10^{-7}$). The causal mask breaks that at once: the first place sees one token, the last one all of them. Is that enough to *use* the order? Ask a question that is about nothing else: a sequence of 12 symbols holds one A and one B. **Which comes first?** With full attention the answer is read from the mean over all places, with a causal mask from the last place. Fresh sequences at every step, so nothing can be learned by heart. Afterwards we also ask for sequences twice as long as any seen in training.
 """
 
 # %%
@@ -590,7 +598,7 @@ def learn_order(kind, seed, causal=False, layers=1, length=12):
         x, y = which_first(64, length, rng)
         return F.cross_entropy(scores(x), y)
 
-    training(network.parameters(), loss_of, steps=180, lr=6e-3)
+    training(network.parameters(), loss_of, steps=150, lr=6e-3)
     found = []
     with torch.no_grad():
         for n in (length, 2 * length):
@@ -650,13 +658,13 @@ claim("order-invisible-without-positions").judge(
 
 # %% [markdown]
 r"""
-So the sentence that everybody repeats is half true. Full attention without positions is blind to order, to the last digit. But under a causal mask a place knows, in effect, *how many* it can see, and a second layer can compare: the B that has an A among those it can see comes later. Networks that write text have learned without any positions (Haviv et al., 2022). With one such layer the last place still sees all as one heap, and it cannot tell much.
+So the sentence that everybody repeats is half true. Full attention without positions is blind to order. But under a causal mask each place sees only what came before it. If the B finds an A among what it can see, the A came first; the first layer can note that at the B, and the second layer can carry it to the last place. Networks that write text have learned without any positions (Haviv et al., 2022). With only one such layer the last place sees all tokens as one heap, and it cannot tell much.
 
-At twice the length all three kinds of positions get worse. Those that were learned are worth what the training has shown them: behind position 11 the table holds random numbers. Rotary positions speak of distances, and half of the distances have been seen. The network *without* positions, two layers under a causal mask, had no table to run out of: look at its second number.
+At twice the length (second number of each line) positions are a weakness. Those that were learned are worth what the training has shown them: behind position 11 the table holds the random numbers with which it began. The sinusoidal table goes on, but in rows that the network has never met. Rotary positions speak of distances, and half of the distances have been seen; how much that helps differs from run to run. The network *without* positions, two layers under a causal mask, had no table to run out of.
 
 ### How far does it reach?
 
-A recurrent network passes what it read along from step to step, and the gradient comes back by the same way, multiplied at every step (notebook 10). Attention has a path of length one to any place. The test: sequences of $T$ random symbols, all alike, and at the end the question **"what was the first one?"** Nothing but its position makes the first symbol special; a recurrent network sees the order for free, attention needs its sinusoidal table. Same number of steps, same batches, same rate for all (1e-2; with half of it and with twice as much neither recurrent network got any further when this page was made, nor did a GRU).
+A recurrent network passes what it read along from step to step, and the gradient comes back by the same way, multiplied at every step (notebook 10). Attention has a path of length one to any place. The test: sequences of $T$ random symbols, all alike, and at the end the question **"what was the first one?"** Nothing but its position makes the first symbol special; a recurrent network sees the order for free, attention needs its sinusoidal table. Same number of steps, same batches, same learning rate for all. (With half of that rate and with twice as much neither recurrent network got any further when this page was made, nor did a GRU.)
 """
 
 # %%
@@ -722,7 +730,6 @@ plot.show(
     plot.lines(
         LENGTHS,
         {kind: 100 * runs for kind, runs in reach.items()},
-        log="x",
         reference={"guessing": 12.5},
         xlabel="T, symbols to look back over",
         ylabel="first symbol right (%)",
@@ -760,7 +767,7 @@ Now the task for which attention was invented: one sequence in, another one out.
 - **without attention** (Cho et al., 2014): the reader's last state, one vector, the same at every step. All that was read must fit through this bottleneck;
 - **with attention** (Bahdanau, Cho and Bengio, 2015): at each step the writer's state is a query to *all* states of the reader, and it gets their mixture. This is **cross-attention**: one sequence asks, another one is asked.
 
-Everything else is the same, down to the number of weights but for the matrix that makes the queries. The sources of a batch have different lengths, so there is padding, and nobody is to look there.
+Everything else is the same, down to the number of weights, but for one matrix that makes queries out of the writer's states. The sources of a batch have different lengths, so there is padding, and nobody is to look there.
 """
 
 
@@ -769,7 +776,8 @@ Everything else is the same, down to the number of weights but for the matrix th
 def cross_attention(states, memory, real):
     """A writer looks at what was read.
 
-    states : (N, T, E), the writer's. memory : (N, S, E), the reader's, keys and values both.
+    states : (N, T, E), the writer's: they ask. memory : (N, S, E), the reader's, keys and
+        values both. Scores are divided by the root of E, as in section 1.
     real : tensor of bool, (N, S), False where the source is only padding.
     Returns context, weights: (N, T, E) and (N, T, S).
     """
@@ -925,9 +933,9 @@ claim("attention-lifts-the-bottleneck").judge(
 
 # %% [markdown]
 r"""
-Do not read more into this than was measured. Both networks were still young, and the one without attention was still rising: given several times as many steps, it learns most of the dates, too. Ten characters *do* fit into 64 numbers. What attention saves here is the long way of learning to pack and unpack them. And ten lines of rules beat both in no time, as long as nobody writes a date in a ninth way.
+Do not read more into this than was measured. The network without attention had hardly begun. With eight times as many steps it, too, wrote nearly all validation days rightly when this page was made. Ten characters *do* fit into 64 numbers. What attention saves here is the long way of learning to pack and unpack them. And ten lines of rules beat both in no time, as long as nobody writes a date in a ninth way.
 
-Where does the writer look? Rows are what it writes, columns are what it read (␣ is a space).
+Where does the writer look? Rows are what it writes, from top to bottom; columns are what it read (␣ is a space).
 """
 
 # %%
@@ -936,10 +944,11 @@ shown = [
     for pattern in (r"[A-Z][a-z]{3,} \d+, \d{4}", r"\d\d\.\d\.\d{4}")
 ]
 for source in shown:
-    (written,), weights = readers["with attention"].write([source], longest=12)
+    (written,), looked = readers["with attention"].write([source], longest=12)
+    print(f"{source} is {by_rules(source)}; it writes {''.join(written)}")
     plot.show(
         plot.attention_map(
-            weights[0, : len(written)].numpy(),
+            looked[0, : len(written)].numpy(),
             written,
             list(source),
             xlabel="read",
@@ -947,10 +956,21 @@ for source in shown:
             title=f"Where it looks: {source}",
         )
     )
+sources = [a for a, _ in dates.test]
+texts, weights = readers["with attention"].write(sources, longest=12)
+parts = {"year": slice(0, 4), "month": slice(5, 7), "day": slice(8, 10)}
+wrong = {
+    part: sum("".join(w[at]) != b[at] for w, (_, b) in zip(texts, dates.test, strict=True))
+    for part, at in parts.items()
+}
+print(
+    f"of {len(sources):,} test days wrong in the",
+    ", in the ".join(f"{k} {n}" for k, n in wrong.items()),
+)
 
 # %% [markdown]
 r"""
-Nobody told it which character belongs to which. Nevertheless: for the year it looks at the year, for the month at the month.
+Nobody told it which character belongs to which. Nevertheless it looks at the year when it writes the year, and at the day when it writes the day. At the month the rows are often blurred: there a word, or a single digit, must become two digits. The last line counts which part goes wrong how often.
 
 Such maps are often shown as *explanations*. Is the place that it looks at the place that it uses? We can check this for the year, since in all eight ways of writing it stands at the end. For each of its four digits: how often does the darkest field of the row lie exactly on that digit, and how often within one place of it?
 """
@@ -963,42 +983,38 @@ predict(
 )
 
 # %%
-some = [a for a, b in dates.test]
-texts, weights = readers["with attention"].write(some, longest=12)
-exactly, about, counted = 0, 0, 0
-for k, (source, written) in enumerate(zip(some, texts, strict=True)):
-    for place in range(4):
-        if "".join(written[:4]) == source[-4:]:
-            at = int(weights[k, place, : len(source)].argmax())
-            meant = len(source) - 4 + place
-            exactly, about, counted = (
-                exactly + (at == meant),
-                about + (abs(at - meant) <= 1),
-                counted + 1,
-            )
-print(f"digits of years counted: {counted:,}")
-print(
-    f"darkest exactly on the digit: {exactly / counted:.1%}; within one place: {about / counted:.1%}"
-)
+off = []  # for each digit of a year: how many places away the darkest field lies
+for k, (source, written) in enumerate(zip(sources, texts, strict=True)):
+    if "".join(written[:4]) == source[-4:]:
+        darkest = weights[k, :4, : len(source)].argmax(dim=1)  # (4,)
+        off += (darkest - torch.arange(len(source) - 4, len(source))).abs().tolist()
+off = np.array(off)
+exactly, about = (off == 0).mean(), (off <= 1).mean()
+print(f"digits of years counted: {len(off):,}")
+print(f"darkest exactly on the digit: {exactly:.1%}; within one place: {about:.1%}")
 reveal(
     "attention.map",
-    f"{exactly / counted:.0%} exactly, {about / counted:.0%} within one place",
-    0 if exactly / counted > 0.9 else 1 if exactly / counted > 0.5 else 2,
+    f"{exactly:.0%} exactly, {about:.0%} within one place",
+    0 if exactly > 0.9 else 1 if exactly > 0.5 else 2,
 )
 
 # %% [markdown]
 r"""
-For the year the map shows what one would draw oneself, with very few exceptions. That is a finding, and nothing that had to be so. The columns are not letters: they are *states* of a GRU that has run over the letters in both directions, and the state next door has seen the digit as well. Look at the month in the maps above: a word becomes two digits, and the place that it looks at says little about *why* it writes 04. A map shows from which state something was taken, not what made it so. Notebook 16 asks more about explanations of this kind.
+For the year the map shows nearly what one would draw oneself. How nearly differs from run to run: the darkest field is on the digit in most cases, and hardly ever more than one place away. That is a finding, and nothing that had to be so. The columns are not letters: they are *states* of a GRU that has run over the letters in both directions, and the state next door has seen the digit as well. Look at the month in the first map: a word becomes two digits, and the places that it looks at say little about *why* it writes just these. A map shows from which state something was taken, not what made it so. Notebook 16 asks more about explanations of this kind.
 
 ### Real sentences
 
-Dates are a toy language. Here are short verses of the Bible, English and Spanish (a translation of 1909). The tokens are words now. There is little to learn from: a translator that deserves the name sees a thousand times as much. What came up less than three times the networks leave out (the mark `<unk>`, not known, is neither asked for nor counted). So expect little, and use the small numbers to learn how to *measure*. Whole sentences are hardly ever right, so exact match says nothing. **BLEU** (Papineni et al., 2002) counts how many pairs, triples and quadruples of neighbouring words a translation shares with that of the person: 0 none, 1 all. Beside it the share of next words guessed rightly when all words before are the right ones.
+Dates are a toy language. Here are short verses of the Bible, English and Spanish (a translation of 1909). The tokens are words now. There is little to learn from: a translator that deserves the name sees a thousand times as much. Words that came up less than three times the networks do not know and cannot write. So expect little, and use the small numbers to learn how to *measure*.
+
+Whole sentences are hardly ever right, so exact match says nothing. **BLEU** (Papineni et al., 2002) asks how many of a translation's words, pairs, triples and quadruples of neighbouring words also stand in the person's translation: 0 none, 1 all; we print it times 100, as everybody does. Beside it we print the share of **next words** guessed rightly when all words before are the right ones.
 
 A measure needs rivals. Three cost next to nothing:
 
 - **copy** the English;
-- always say the **same words**, the commonest of Spanish;
-- a **dictionary**, word by word, which somebody has to make first. It can be learned from the pairs alone (Brown et al., 1993, model 1). Begin by believing that each Spanish word comes from each English word of its verse with equal right. Count, over all verses, what that makes of each pair of words. Share out each Spanish word anew, by these counts. Repeat. In the share-out you meet an old friend: positive weights over the words of the source, together 1. It was called **alignment**, a quarter of a century before attention.
+- always say the **same words**, common Spanish ones in a likely order;
+- a **dictionary**, word by word, which somebody has to make first. It can be learned from the pairs alone (Brown et al., 1993, model 1).
+
+Begin by believing that each Spanish word comes from each English word of its verse with equal right. Count, over all verses, what that makes of each pair of words. Share out each Spanish word anew, by these counts. Repeat. In the share-out you meet an old friend: positive weights over the words of the source, together 1. It was called **alignment**, more than twenty years before attention.
 """
 
 # %%
@@ -1067,7 +1083,7 @@ for name, attend in (("with attention", cross_attention), ("without", None)):
     translators[name] = Translator(
         learn_from, attend, course_seed(13), least=3, width=64, hidden=96, dropout=0.1
     )
-    _, verse_seconds[name] = translators[name].learn(260, 32, 1e-2)
+    _, verse_seconds[name] = translators[name].learn(160, 32, 1e-2)
 wanted_words = [b for _, b in tested]
 commonest = ["y", "de", "los", "hijos", "de", "la", ",", "y", "de", "los", "."]
 rivals = {
@@ -1128,13 +1144,15 @@ plot.show(
 
 # %% tags=["volatile"]
 for name, spent in verse_seconds.items():
-    print(f"{name:>14}: {spent:.1f} s for 260 steps")
+    print(f"{name:>14}: {spent:.1f} s for 160 steps")
 
 # %% [markdown]
 r"""
-Read the sentences, not only the table. The networks have learned what Spanish verses *sound* like: they begin well, put commas and full stops in their places, and say something that stands in another verse. Fluent is not right. The dictionary knows what the verse is about and has no grammar at all. BLEU sees that the second is worth more, and a little of the rest: whoever writes commas where commas are wanted gets points for it.
+Compare this map with those of the dates. There is hardly a line in it: what has not been learned cannot be looked up.
 
-Is there a gain from attention? Compare the two shares of next words. Both networks are starved: a few hundred sentences, a few hundred words that came up often enough, seconds of training. Word by word counting needs less to learn from, since it has only one thing to learn. A translation takes some millions of sentences, hours on an accelerator, and the networks of notebook 14.
+Read the sentences, not only the table. The networks have learned what Spanish verses *sound* like: they begin as verses begin, put in commas and full stops, and say something that stands in another verse. Sounding right is not being right. The dictionary knows what the verse is about and has no grammar at all. BLEU gives it more; but whoever writes commas where commas are wanted gets points for that, too.
+
+Is there a gain from attention? Compare the two shares of next words: if there is one, it is small. Both networks are starved: a few hundred sentences, a few hundred words that came up often enough, seconds of training. Counting word by word needs less, since it has only one thing to learn. A real translator takes millions of sentences, hours on an accelerator, and the networks of notebook 14.
 
 ## 6. What it costs
 
@@ -1269,7 +1287,7 @@ claim("transformers-train-in-parallel").judge(
 
 # %% [markdown]
 r"""
-On logarithmic axes a power of $T$ is a straight line, and its slope is the power. Attention's lines become steeper as its square takes over; at short lengths what costs is the making of queries, keys and values, which grows only with $T$. The GRU's lines are straight from the beginning, but high: $T$ small steps, one after the other, each too small to keep even one processor busy. On an accelerator, which does thousands of products at once, that gap is far wider than here.
+On logarithmic axes a power of $T$ is a straight line, and its slope is the power. Attention's lines become steeper as its square takes over, and time may grow faster still where the table no longer fits into the processor's fast memory; at short lengths what costs is the making of queries, keys and values, which grows only with $T$. The GRU's line of time is nearly straight from the beginning, but high: $T$ small steps, one after the other, each too small to keep even one processor busy. On an accelerator, which does thousands of products at once, the gap should be wider still; this page has not measured it.
 
 So "trains in parallel" is true of the *number of steps in a row*, and the price is paid in arithmetic. Up to the length where the lines meet it is a bargain. The fused version takes the memory away, and leaves the square in the time.
 
@@ -1292,7 +1310,7 @@ print(f"padding hidden:    outputs move by up to {(careful - alone).abs().max():
 r"""
 Padding of zeros is no protection: a score of 0 is a score like any other. How to see it: the same sequence must get the same answer in any company.
 
-Second, **the softmax over the wrong axis**. Then the queries compete for each key, and not the keys for each query. Shapes are right, training even goes down a little. How to see it: rows must sum to 1.
+Second, **the softmax over the wrong axis**. Then the queries compete for each key, and not the keys for each query. Shapes are right, and the training loss even falls a little. How to see it: rows must sum to 1.
 """
 
 # %%

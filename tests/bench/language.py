@@ -99,7 +99,8 @@ def writers() -> dict[str, Callable[[], object]]:
     """Writing 192 tokens after a prompt, with keys and values kept and with all read again."""
     import torch
 
-    from coursekit.models.transformer import GPT, generate
+    from coursekit.models.language import generate
+    from coursekit.models.transformer import GPT
 
     torch.manual_seed(0)
     model = GPT(V, context=CONTEXT, width=E, layers=LAYERS, heads=HEADS).eval()
