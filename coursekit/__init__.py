@@ -22,6 +22,7 @@ A map, in the order in which the rooms may import each other:
 ``clinic``                  training runs that went wrong, to be diagnosed
 ``plot``                    every figure of the course, with its alternative text
 ``device``                  which accelerator is here? what have recorded runs measured?
+``attribution``             why did the model say that? explanations of any model, and their tests
 ``accelerator``             the experiments that such runs are made of
 ``checks``                  the exercises: cases, hints, banks of misconceptions
 ``claims``                  what people say about deep learning, judged by measurement
