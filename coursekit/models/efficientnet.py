@@ -3,7 +3,8 @@
 EfficientNet-Lite0 was trained on ImageNet by its authors. Its weights lie in ``data/`` as whole numbers from -127 to
 127, one scale for each output channel, a quarter of their size; :func:`pretrained` turns them back. A block widens
 the channels, filters each channel by itself (a *depthwise* convolution: few weights), and narrows them again; where
-nothing changes size, what came in is added. Letters: N pictures, C channels, H by W pixels."""
+nothing changes size, what came in is added. Letters: N pictures, C channels, H by W pixels.
+"""
 
 from functools import lru_cache
 
