@@ -63,10 +63,12 @@ def test_it_finds_what_the_regression_of_pairs_finds(d, seed):
     table, value = game(d, seed)
     chosen = choose_coalitions(d, 2 * d + 4, np.random.default_rng(seed))
     fit = Regression(chosen, degree=1)
-    worth = value(fit.asked)
+    worth = value(np.concatenate([chosen.first, ~chosen.first]))
     odd = (worth[: len(chosen.first)] - worth[len(chosen.first) :]) / 2
     theirs = fit.solve(odd, (table[-1] - table[0]) / 2)[0]
-    ours = solve_kernel(fit.asked, worth, np.tile(chosen.weight, 2), table[0], table[-1])
+    ours = solve_kernel(
+        np.concatenate([chosen.first, ~chosen.first]), worth, np.tile(chosen.weight, 2), table[0], table[-1]
+    )
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
