@@ -221,7 +221,9 @@ def choose_coalitions(d: int, samples: int, rng: np.random.Generator) -> Coaliti
     mass /= mass.sum()
     room, rows, weights = samples // 2, [], []
     done = 0
-    while done < len(sizes) and room * mass[done] / mass[done:].sum() >= pairs[done] - 1e-9:
+    while done < len(sizes) and room >= pairs[done]:
+        if done and room * mass[done] / mass[done:].sum() < pairs[done] - 1e-9:
+            break  # single players are always whole: without them the regression could be without a solution
         whole = _all_of_size(d, int(sizes[done]))
         rows.append(whole)
         weights.append(np.full(len(whole), mass[done] / len(whole)))
@@ -233,7 +235,8 @@ def choose_coalitions(d: int, samples: int, rng: np.random.Generator) -> Coaliti
         rows.append(drawn)
         weights.append(mass[done:].sum() * times / times.sum())
         draws.append(times)
-    return Coalitions(np.concatenate(rows), np.concatenate(weights), np.concatenate(draws))
+    weight = np.concatenate(weights)
+    return Coalitions(np.concatenate(rows), weight / weight.sum(), np.concatenate(draws))
 
 
 class Regression:
