@@ -51,7 +51,7 @@ def kernel_rows(rounds: int) -> list[dict]:
     from coursekit.attribution import exact_shapley, kernel_shap
 
     network, rows = Network(), []
-    for size, samples, theirs, promised in ((1, 1000, 2048, 20.0), (50, 1000, 2048, 4.0)):
+    for size, samples, theirs, promised in ((1, 1150, 2048, 20.0), (50, 1000, 2048, 4.0)):
         background = network.background[:size]
         exact = exact_shapley(network, network.x, background).values
         explainer = shap.KernelExplainer(network, background)
