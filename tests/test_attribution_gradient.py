@@ -105,6 +105,19 @@ def test_stratified_places_beat_plain_chance(network, rows):
     assert np.square(ours).mean() < 0.8 * np.square(plain).mean()
 
 
+def test_places_are_stratified(network, rows):
+    """With one baseline only the places on the way are left to chance: one in each piece leaves little of it."""
+    baseline = np.zeros((1, 6))
+    exact = integrated_gradients(network, rows, baseline[0], steps=200, target=0).values
+    ours, plain = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        ours.append(expected_gradients(network, rows, baseline, samples=60, rng=rng, target=0).values - exact)
+        places = [rng.random((len(rows), 1)) for _ in range(60)]
+        plain.append(rows * np.mean([from_torch(network).grad(a * rows, 0) for a in places], axis=0) - exact)
+    assert np.square(ours).mean() < 0.2 * np.square(plain).mean()
+
+
 def test_scratch_and_torch_give_the_same(rows):
     from coursekit.scratch.nn import Linear, Sequential, Tanh
 
