@@ -3,6 +3,9 @@
 ``pca``          what the best straight network does: axes, closed form, angles between subspaces (NumPy)
 ``cnn``          LeNet and residual networks
 ``autoencoder``  linear, deep, denoising and variational autoencoders
+``gan``          generator and discriminator; ``stabilisers`` steady their game
+``features``     the fixed network in whose features generators are judged
+``efficientnet`` a network that ImageNet taught, with its weights
 ``sampling``     the next token, drawn from a model's scores (NumPy)
 ``cells``        RNN, LSTM and GRU by hand, unrolled; how they must start to remember
 ``recurrent``    recurrent language models: teacher forcing, clipping, backpropagation through time in pieces, writing
