@@ -12,6 +12,7 @@ A map, in the order in which the rooms may import each other:
 ``datasets``, ``fetch``     real data, verified; downloads that go on where they were cut off
 ``tables``                  tables and sentences as rows
 ``corpora``, ``series``     novels, names, translations, dates; four years of weather
+``pictures``                sketches, emoji, tiles: pictures without a split, their twins known
 ``text``                    words, characters and byte pairs as numbers; the n-gram model
 ``metrics``                 how good is a prediction, or a generator?
 ``validation``, ``tuning``  folds and early stopping; a contest with equal trials for all

@@ -118,7 +118,7 @@ def load(name: str) -> Dataset:
     UnknownNameError
         If no data set has that name.
     CourseError
-        If it is a text or a series, which have no classes: the message names the function that reads it.
+        If it is a text, a series or a set of pictures without a split: the message names the function that reads it.
     DataError
         If it is missing, truncated or changed.
 
@@ -130,7 +130,8 @@ def load(name: str) -> Dataset:
     """
     other = registry().get(name)
     if other is not None and other.read_by:
-        raise CourseError(f"data set: expected rows with classes, got {name!r}, which has none. Use {other.read_by}().")
+        what = "expected rows with classes and a test set"
+        raise CourseError(f"data set: {what}, got {name!r}, which is of another kind. Use {other.read_by}().")
     row = registry()[expect_known("data set", name, names())]
     if row.loader:
         return _load(row, None)

@@ -23,6 +23,7 @@ LAYERS = (
         "datasets",
         "corpora",
         "series",
+        "pictures",
         "fetch",
         "metrics",
         "comparison",
