@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from coursekit.errors import CourseError, DataError, expect_known
-from coursekit.prepare import Batches, batches, deal, flatten, mean_and_std, split, standardize, to_float
+from coursekit.prepare import Batches, batches, deal, few_labels, flatten, mean_and_std, split, standardize, to_float
 from coursekit.registry import Row, bundled_arrays, names, registry, status, verify
 from coursekit.tables import deal_with_twins, read_table
 
@@ -21,6 +21,7 @@ __all__ = [
     "Dataset",
     "Row",
     "batches",
+    "few_labels",
     "flatten",
     "load",
     "mean_and_std",
