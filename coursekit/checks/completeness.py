@@ -5,7 +5,7 @@ import torch
 
 from coursekit.attribution import tensors as A
 from coursekit.checks.core import Exercise, register
-from coursekit.checks.saliency import expect_tensor, score_of
+from coursekit.checks.saliency import expect_tensor, expect_untouched, score_of
 
 __all__ = ["integrated_gradients"]
 
@@ -23,8 +23,11 @@ def _cases(rng):
 
 
 def _use(obj, x, baseline, steps, weights):
-    found = obj(score_of(weights, len(x)), torch.tensor(x), torch.tensor(baseline), steps)
-    return expect_tensor(found, x.shape)
+    given, start = torch.tensor(x), torch.tensor(baseline)
+    found = expect_tensor(obj(score_of(weights, len(x)), given, start, steps), x.shape)
+    expect_untouched(given, x)
+    expect_untouched(start, baseline, "baseline")
+    return found
 
 
 def _path(where, finish=lambda total, x, b, steps: (x - b) * total / steps, count=lambda steps: steps):
@@ -59,6 +62,51 @@ _at_x = _path(lambda k, steps, x, b: x)
 _at_baseline = _path(lambda k, steps, x, b: b)
 _half_way = _path(lambda k, steps, x, b: (x + b) / 2)
 _from_black_times_x = _path(lambda k, steps, x, b: (k + 0.5) / steps * x, lambda total, x, b, steps: x * total / steps)
+
+
+_ends_and_all = _path(lambda k, steps, x, b: b + k / max(steps - 1, 1) * (x - b))
+_one_place_more = _path(lambda k, steps, x, b: b + k / steps * (x - b), count=lambda steps: steps + 1)
+_beyond_x = _path(lambda k, steps, x, b: x + (k + 0.5) / steps * (x - b))
+_away = _path(lambda k, steps, x, b: b + (k + 0.5) / steps * (b - x))
+_without_start = _path(lambda k, steps, x, b: (k + 0.5) / steps * (x - b))
+_brackets = _path(lambda k, steps, x, b: b + (k + 0.5 / steps) * (x - b))
+_way_without_sign = _path(_middle, lambda total, x, b, steps: (x - b).abs() * total / steps)
+_times_baseline = _path(_middle, lambda total, x, b, steps: b * total / steps)
+
+
+def _rows_added_up(score, x, baseline, steps=20):
+    return A.integrated_gradients(score, x, baseline, steps).flatten(1).sum(dim=1)
+
+
+def _always_twenty(score, x, baseline, steps=20):
+    return A.integrated_gradients(score, x, baseline, 20)
+
+
+def _gradient_times_input(score, x, baseline, steps=20):
+    return x * A.saliency(score, x)
+
+
+def _returns_in_the_loop(score, x, baseline, steps=20):
+    return (x - baseline) * A.saliency(score, _middle(0, steps, x, baseline)) / steps
+
+
+def _scores_on_the_way(score, x, baseline, steps=20):
+    total = sum(score(_middle(k, steps, x, baseline)) for k in range(steps))
+    return (x - baseline) * (total / steps).view(-1, *[1] * (x.ndim - 1))
+
+
+def _times_place(score, x, baseline, steps=20):
+    places = [_middle(k, steps, x, baseline) for k in range(steps)]
+    return sum(place * A.saliency(score, place) for place in places) / steps
+
+
+def _sizes_on_the_way(score, x, baseline, steps=20):
+    return (x - baseline) * sum(A.saliency(score, _middle(k, steps, x, baseline)).abs() for k in range(steps)) / steps
+
+
+def _trapezium(score, x, baseline, steps=20):
+    slopes = [A.saliency(score, baseline + k / steps * (x - baseline)) for k in range(steps + 1)]
+    return (x - baseline) * (sum(slopes) - (slopes[0] + slopes[-1]) / 2) / steps
 
 
 def _last_piece(score, x, baseline, steps=20):
@@ -110,6 +158,22 @@ integrated_gradients = register(
             _from_black_times_x: "The baseline is not used: this is the path from black. Walk from `baseline` to `x`.",
             _last_piece: "Only the last piece counts. Add the gradients up over the loop.",
             _way_inside: "You divided by `steps` twice.",
+            _ends_and_all: "Your places run from 0 to 1 with both ends among them. Take the middles of the pieces: (k + 0.5) / steps.",
+            _one_place_more: "You asked at steps + 1 places, and divided by steps. Ask once in the middle of each of the `steps` pieces.",
+            _trapezium: "A right rule, but not the one asked for: it asks at both ends of each piece. Ask once, in the middle.",
+            _beyond_x: "The way begins at x and leads beyond it. Begin at the baseline: `baseline + a * (x - baseline)`.",
+            _away: "The way leads from the baseline *away* from x. Its direction is `x - baseline`.",
+            _without_start: "The places are `a * (x - baseline)`: add the baseline, from which the way begins.",
+            _brackets: "Brackets: `k + 0.5 / steps` is k and a little. You need `(k + 0.5) / steps`.",
+            _way_without_sign: "How far a pixel went has a sign: `x - baseline`, no `abs`.",
+            _times_baseline: "You multiplied by the baseline. A pixel went from there to x, which is `x - baseline`.",
+            _rows_added_up: "You added up over the pixels. Return a number for each of them, in x's shape.",
+            _always_twenty: "There are always 20 pieces. Take as many as `steps` says.",
+            _gradient_times_input: "This is gradient times input: neither the baseline nor the way is in it.",
+            _returns_in_the_loop: "`return` stands inside the loop, so it ends after the first piece. Move it to the left.",
+            _scores_on_the_way: "You averaged the *scores* on the way. Average their gradients: `saliency(score, place)`.",
+            _times_place: "You multiplied each gradient by its place. Multiply the mean by how far each pixel went: `x - baseline`.",
+            _sizes_on_the_way: "You dropped the signs of the gradients. What goes up and down on the way must be allowed to cancel.",
         },
         variants=(_by_stacking,),
     )

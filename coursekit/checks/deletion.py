@@ -37,6 +37,13 @@ def _cases(rng):
         4,
         rng.normal(size=(8, 2)) / 99,
     )
+    yield (
+        np.ones((2, 6)),
+        np.zeros((2, 6)),
+        np.zeros((1, 6)),
+        3,
+        np.full((6, 2), 0.3),
+    )  # equal values: any order will do
     low = rng.normal(size=(3, 4, 10)).astype(np.float32)
     yield *low, 5, (rng.normal(size=(10, 2)) / 4).astype(np.float32)
 
@@ -83,6 +90,32 @@ _one_too_many = _curve(lambda o, k, s, d: o <= round(k * d / s))
 _one_by_one = _curve(lambda o, k, s, d: o < k)
 _without_start = _curve(_so_many, counts=lambda steps: range(1, steps + 1))
 _without_end = _curve(_so_many, counts=lambda steps: range(steps))
+_cut_down = _curve(lambda o, k, s, d: o < int(k * d / s))
+_rounded_up = _curve(lambda o, k, s, d: o < k * d / s)
+_equal_steps = _curve(lambda o, k, s, d: o < k * (d // s))
+_share_alone = _curve(lambda o, k, s, d: o < round(k / s))
+_over_the_axis = _curve(lambda v, k, s, d: v < round(k * v.shape[1] / s))
+_too_many = _curve(lambda v, k, s, d: v < round(k * v.numel() / s))
+_all_rows_sorted = _curve(_so_many, lambda v: _ranks(v.flatten()[None]).view(v.shape))
+_all_rows_as_one = _curve(
+    lambda o, k, s, d: o < round(k * o.numel() / s), lambda v: _ranks(v.flatten()[None]).view(v.shape)
+)
+_down_the_rows = _curve(_so_many, lambda v: v.flatten(1).argsort(dim=0, descending=True).argsort(dim=0).view(v.shape))
+_mean_order = _curve(_so_many, lambda v: _ranks(v.mean(dim=0, keepdim=True)).expand(v.shape))
+
+
+def _brightest_first(score, x, values, baseline, steps=10):
+    return A.deletion_curve(score, x, x, baseline, steps)
+
+
+def _by_threshold(score, x, values, baseline, steps=10):
+    flat, shape = values.flatten(1), (-1, *[1] * (x.ndim - 1))
+    last = flat.sort(dim=1, descending=True).values
+    counts = [round(k * flat.shape[1] / steps) for k in range(steps + 1)]
+    gone = [(values >= last[:, max(count - 1, 0)].view(shape)) & (count > 0) for count in counts]
+    return torch.stack([score(torch.where(one, baseline, x)).detach() for one in gone])
+
+
 _fraction_of_values = _curve(lambda o, k, s, d: o < 0)
 
 
@@ -147,6 +180,19 @@ curve = register(
             _order_of_the_first: "All rows use the first row's order. Sort along axis 1: each row has its own.",
             _one_too_many: "One pixel too many at every step: use <, not <=. At k = 0 nothing is covered.",
             _one_by_one: "At step k only k pixels are covered. It should be round(k D / steps) of D.",
+            _cut_down: "`int` and `//` cut off. Round: round(k D / steps).",
+            _rounded_up: "You round up, or compare with a fraction. Round: round(k D / steps).",
+            _equal_steps: "D // steps pixels a step leave a rest that never goes. At step k it should be round(k D / steps).",
+            _share_alone: "round(k / steps) is 0 or 1: the number of pixels D is missing. round(k D / steps).",
+            _over_the_axis: "D is the number of *all* pixels of a row, `x[0].numel()`, not the length of one axis.",
+            _too_many: "D is the number of pixels of *one* row, `x[0].numel()`. You took all rows together.",
+            _all_rows_sorted: "You ranked the pixels of all rows together. Each row has its own order: `flatten(1)`, and sort along axis 1.",
+            _all_rows_as_one: "You treated all rows as one long picture. Each row has its own order and its own D.",
+            _down_the_rows: "You sorted down the rows (axis 0). Sort along axis 1: each row has its own order.",
+            _mean_order: "All rows use one order, that of the mean. Each row has its own.",
+            _brightest_first: "You sorted by x. The order comes from `values`.",
+            _by_threshold: "Right as long as no two values are equal. A map may hold many zeros, and a threshold takes all of them at "
+            "once. Use ranks.",
             _without_start: "The first point is missing: the score of x itself, with nothing covered.",
             _without_end: "The last point is missing: everything covered.",
             _fraction_of_values: "Nothing is ever covered: the curve is flat.",
@@ -204,6 +250,40 @@ def _against_outside(values, inside):
     return _over(np.abs(values)[:, inside].sum(axis=1), np.abs(values)[:, ~inside].sum(axis=1))
 
 
+def _one_number(values, inside):
+    return np.abs(values)[:, inside].sum() / np.abs(values).sum()
+
+
+def _mean_share(values, inside):
+    return faithfulness.share_inside(values, inside).mean()
+
+
+def _counted(values, inside):
+    return faithfulness.share_inside((values != 0).astype(values.dtype), inside)
+
+
+def _per_cent(values, inside):
+    return 100 * faithfulness.share_inside(values, inside)
+
+
+def _whole_with_signs(values, inside):
+    whole = values.reshape(len(values), -1).sum(axis=1)
+    return np.divide(np.abs(values)[:, inside].sum(axis=1), whole, out=np.zeros_like(whole), where=whole != 0)
+
+
+def _size_of_the_sums(values, inside):
+    return np.abs(_signs_kept_everywhere(values, inside))
+
+
+def _signs_kept_everywhere(values, inside):
+    whole = values.reshape(len(values), -1).sum(axis=1)
+    return np.divide(values[:, inside].sum(axis=1), whole, out=np.zeros_like(whole), where=whole != 0)
+
+
+def _largest(values, inside):
+    return _over(np.abs(values)[:, inside].max(axis=1), _size(values).max(axis=1))
+
+
 def _outside(values, inside):
     return faithfulness.share_inside(values, ~inside)
 
@@ -252,6 +332,14 @@ share_inside = register(
             _not_divided_by_whole: "This is the amount inside. For a share, divide by the row's whole.",
             _means: "You compared means. A share is a sum over a sum.",
             _against_outside: "You divided by what is outside. A share is of the whole, inside and outside together.",
+            _one_number: "You added up over all maps. Each map has a share of its own: (N,).",
+            _mean_share: "You averaged over the maps. Return the share of each, (N,).",
+            _counted: "You counted the pixels that are not 0. Add up their sizes.",
+            _per_cent: "These are per cent. A share lies between 0 and 1.",
+            _whole_with_signs: "The whole still has its signs: there values for and against cancel. Take `np.abs` there too.",
+            _signs_kept_everywhere: "The signs are still there: values for and against cancel. Take `np.abs` first.",
+            _size_of_the_sums: "You took `np.abs` of the sums. In them values for and against have cancelled already: take it first.",
+            _largest: "You compared the largest values. A share is a sum over a sum.",
             _outside: "This is the share outside the mask.",
             _all_rows_together: "You divided by the sum over all rows. Each row has its own whole.",
             _zero_over_zero: "Where a map is 0 everywhere, you divide 0 by 0. The share there is 0.",

@@ -7,7 +7,7 @@ from coursekit.attribution import tensors as A
 from coursekit.checks.core import Exercise, register
 from coursekit.checks.trial import UnusableAnswerError
 
-__all__ = ["expect_tensor", "gradient", "score_of", "smooth_grad"]
+__all__ = ["expect_tensor", "expect_untouched", "gradient", "score_of", "smooth_grad"]
 
 
 def score_of(weights, n, asked=None):
@@ -30,12 +30,30 @@ def score_of(weights, n, asked=None):
 def expect_tensor(found, shape):
     """The numbers of an answer, if it is a tensor of that shape."""
     if found is None:
-        raise UnusableAnswerError("Expected a tensor, got None. Does every path end in `return`?")
+        raise UnusableAnswerError(
+            "Expected a tensor, got None. Does every path end in `return`? (`.grad` is None too, of a tensor that "
+            "`backward` did not come to.)"
+        )
+    if isinstance(found, tuple | list):
+        first = "`torch.autograd.grad` answers with a tuple, even for one tensor: take its first, `[0]`. "
+        several = "Put them together: `torch.stack`."
+        raise UnusableAnswerError(
+            f"Expected a tensor, got a {type(found).__name__}. {first if len(found) == 1 else several}".strip()
+        )
     if not isinstance(found, torch.Tensor):
         raise UnusableAnswerError(f"Expected a tensor, got a {type(found).__name__}. Stay in PyTorch.")
     if found.shape != tuple(shape):
         raise UnusableAnswerError(f"Shape: expected {tuple(shape)}, got {tuple(found.shape)}.")
     return found.detach().numpy()
+
+
+def expect_untouched(given, before, name="x"):
+    """A tensor that was handed in still holds what it held."""
+    if not np.array_equal(given.detach().numpy(), before, equal_nan=True):
+        raise UnusableAnswerError(
+            f"Your code writes into {name} (`+=` and `-=` do that), and whoever uses it next finds other numbers. "
+            f"Make a new tensor: `{name} + ...`."
+        )
 
 
 # -- the gradient ----------------------------------------------------------------------------------------------------
@@ -51,10 +69,24 @@ def _rows(rng):
     yield rng.normal(size=(3, 4)).astype(np.float32), rng.normal(size=(4, 2)).astype(np.float32) / 2
 
 
+_NOT_FOLLOWED = (
+    "PyTorch did not follow the way from the pixels to the score. Either the tensor does not ask for gradients "
+    "(`rows = x.detach().clone().requires_grad_()`), or the score was computed from another tensor than this one "
+    "(`score(rows)`, not `score(x)`), or the way was cut by `detach` or `no_grad`."
+)
+
+
 def _use_gradient(obj, x, weights):
     given = torch.tensor(x)
-    found = expect_tensor(obj(score_of(weights, len(x)), given), x.shape)
-    return {"gradient": found, "whether x itself is left without gradients": not given.requires_grad}
+    try:
+        found = expect_tensor(obj(score_of(weights, len(x)), given), x.shape)
+    except RuntimeError as error:
+        if "does not require grad" in str(error) or "not have been used" in str(error):
+            raise UnusableAnswerError(_NOT_FOLLOWED) from error
+        raise
+    expect_untouched(given, x)
+    untouched = not given.requires_grad and given.grad is None
+    return {"gradient": found, "whether x itself is left without gradients": untouched}
 
 
 def _leaf(x):
@@ -76,6 +108,19 @@ def _mean_of_scores(score, x):
 def _scaled(score, x):
     found = A.saliency(score, x)
     return found / found.abs().max()
+
+
+def _scaled_row_by_row(score, x):
+    found = A.saliency(score, x)
+    return (found.flatten(1) / found.flatten(1).abs().amax(dim=1, keepdim=True)).view(x.shape)
+
+
+def _only_positive(score, x):
+    return torch.relu(A.saliency(score, x))
+
+
+def _squared(score, x):
+    return A.saliency(score, x) ** 2
 
 
 def _first_row_only(score, x):
@@ -111,10 +156,6 @@ def _not_summed(score, x):
     return rows.grad
 
 
-def _as_array(score, x):
-    return A.saliency(score, x).numpy()
-
-
 def _the_scores(score, x):
     return score(x)
 
@@ -146,16 +187,18 @@ gradient = register(
             _times_input: "This is the gradient times the input, which comes later. Return the gradient alone.",
             _mean_of_scores: "You took the mean of the scores: each gradient is divided by the number of rows. Take the sum.",
             _scaled: "You divided by the largest value. That hides how steep the score is; scale pictures only when you draw them.",
+            _scaled_row_by_row: "You divided each row by its largest value. That hides how steep the score is; scale pictures "
+            "only when you draw them.",
+            _only_positive: "You cut off what is below 0: there a brighter pixel *lowers* the score. Keep it.",
+            _squared: "You squared the gradient: the sign is gone, and large values are larger. Return the gradient itself.",
             _first_row_only: "Only the first row has a gradient. Add up the scores of all rows before you go back.",
             _negative: "The sign is turned. We want how the score *rises*; there is no loss here to go down.",
             _averaged_over_rows: "You averaged over the rows. Every row has an explanation of its own: keep x's shape.",
             _of_the_square: "This is the gradient of the squared score. Take the score as it is.",
-            _x_changed: "The numbers are right, but now x itself asks for gradients, and whoever uses it next pays for that. "
-            "Work on a copy: `x.detach().clone().requires_grad_()`.",
-            _without_requires_grad: "Nobody told PyTorch to follow the pixels: it follows only tensors with `requires_grad`. "
-            "`rows = x.detach().clone().requires_grad_()`.",
+            _x_changed: "The numbers are right, but x itself was changed: it asks for gradients now, or keeps one in `.grad`, to "
+            "which the next call adds. Work on a copy: `x.detach().clone().requires_grad_()`.",
+            _without_requires_grad: _NOT_FOLLOWED,
             _not_summed: "`backward` starts at one number, and here are N scores. Add them up: rows do not mix, so nothing is lost.",
-            _as_array: "You return a NumPy array. Return the tensor.",
             _the_scores: "These are the scores. Go back from them: `torch.autograd.grad`.",
         },
         variants=(_by_backward,),
@@ -186,6 +229,7 @@ def _use_smooth(obj, x, weights, noise, samples, seed):
     asked, given, state = [], torch.tensor(x), torch.Generator().manual_seed(seed)
     score, quiet = score_of(weights, len(x), asked), score_of(weights, len(x))
     found = expect_tensor(obj(score, given, noise, samples, state), x.shape)
+    expect_untouched(given, x)
     places, asks = np.array(asked), len(asked)
     next_one = obj(quiet, given, noise, samples, state).detach().numpy()
     again = obj(quiet, given, noise, samples, torch.Generator().manual_seed(seed)).detach().numpy()
@@ -241,6 +285,28 @@ _multiplied = _copies(lambda x, noise, g: x * (1 + noise * _draw(x, g)))
 _global_state = _copies(lambda x, noise, g: x + noise * torch.randn_like(x))
 _sizes = _copies(_right_change, one=torch.abs)
 _squares = _copies(_right_change, one=torch.square)
+
+
+_even_both_ways = _copies(lambda x, noise, g: x + noise * (2 * _draw(x, g, torch.rand) - 1))
+_noise_alone = _copies(lambda x, noise, g: noise * _draw(x, g))
+_always_a_tenth = _copies(lambda x, noise, g: x + 0.1 * _draw(x, g))
+_kept_in_range = _copies(lambda x, noise, g: (x + noise * _draw(x, g)).clamp(0, 1))
+
+
+def _times_input(score, x, noise=0.1, samples=20, generator=None):
+    return x * A.smooth_grad(score, x, noise, samples, generator)
+
+
+def _always_twenty(score, x, noise=0.1, samples=20, generator=None):
+    return A.smooth_grad(score, x, noise, 20, generator)
+
+
+def _x_itself_too(score, x, noise=0.1, samples=20, generator=None):
+    return (A.saliency(score, x) + samples * A.smooth_grad(score, x, noise, samples, generator)) / (samples + 1)
+
+
+def _returns_in_the_loop(score, x, noise=0.1, samples=20, generator=None):
+    return A.saliency(score, x + noise * _draw(x, generator)) / samples
 
 
 def _noise_on_gradient(score, x, noise=0.1, samples=20, generator=None):
@@ -304,12 +370,20 @@ smooth_grad = register(
             _over_one_less: "Divide by `samples`: this is a mean and no variance.",
             _not_scaled: "The noise is not scaled: multiply what `randn` draws by `noise`.",
             _even: "`torch.rand` draws evenly from 0 to 1, so every copy is brighter. Take `torch.randn`.",
-            _variance: "`noise` is the standard deviation, not the variance: no root.",
+            _even_both_ways: "`torch.rand` draws evenly, and its spread is not `noise`. Take `torch.randn`.",
+            _noise_alone: "These are gradients at pure noise: x is not in it. Add the noise to x.",
+            _always_a_tenth: "The noise is always 0.1 wide. Multiply by what is handed in as `noise`.",
+            _kept_in_range: "You cut the noisy copies off at 0 and 1, so that black pixels can only become brighter. Leave them.",
+            _times_input: "You multiplied by x. Return the mean gradient alone.",
+            _always_twenty: "There are always 20 copies. Take as many as `samples` says.",
+            _x_itself_too: "x itself is among the copies. Ask at the noisy copies only.",
+            _returns_in_the_loop: "`return` stands inside the loop, so it ends after the first copy. Move it to the left.",
+            _variance: "`noise` is a standard deviation: multiply by it as it is, no root and no square.",
             _one_for_all_rows: "All rows share one noise. Draw in the shape of x.",
             _one_number: "One number for all pixels makes a picture brighter or darker, not noisy. Draw in the shape of x.",
             _multiplied: "You multiplied by noise: black pixels never change. Add it.",
             _global_state: "The generator is not used, so nobody can repeat the run: `torch.randn(x.shape, generator=generator)`.",
-            _sizes: "You dropped the signs before averaging: noise that ought to cancel adds up. Average the gradients themselves.",
+            _sizes: "You dropped the signs: what ought to cancel adds up. Average the gradients as they are.",
             _squares: "You averaged squares. Average the gradients themselves.",
             _noise_on_gradient: "The noise belongs on the picture, not on the gradient: that only adds noise to the answer.",
             _drawn_once: "The noise is drawn once, before the loop: all copies are the same. Draw inside the loop.",
