@@ -9,6 +9,7 @@ A map, in the order in which the rooms may import each other:
 ``progress``                the learner's own record of what was tried and passed
 ``scratch``                 deep learning in NumPy alone: the reference for Part A
 ``registry``, ``prepare``   what each data set is; splits, batches, scaling
+``dealing``                 which row goes to which part; few labels of each class
 ``datasets``, ``fetch``     real data, verified; downloads that go on where they were cut off
 ``tables``                  tables and sentences as rows
 ``corpora``, ``series``     novels, names, translations, dates; four years of weather

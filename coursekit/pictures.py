@@ -1,7 +1,7 @@
 """A set of pictures that nobody has split yet: sketches, emoji by two artists, the tiles of a game.
 
 Each function returns :class:`Pictures`, in which near twins, variants of one drawing, share a number in `groups`. Split
-by it (:func:`coursekit.prepare.few_labels`): a picture whose twin was learned is remembered, not understood.
+by it (:func:`coursekit.dealing.few_labels`): a picture whose twin was learned is remembered, not understood.
 """
 
 import re
@@ -291,7 +291,7 @@ def _arrays(name: str) -> dict[str, np.ndarray]:
 @lru_cache(maxsize=3)
 def _unpacked(name: str, path: str, _version: int) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             stored = {key: file[key] for key in file}
     except (OSError, EOFError, ValueError, BadZipFile) as error:
         raise DataError(f"pictures: expected arrays in {path}, got: {error}. Restore the file.") from None

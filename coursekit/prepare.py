@@ -1,6 +1,7 @@
 """Before training, rows are dealt out into parts, put on one scale, and cut into batches.
 
-All of it is found in :mod:`coursekit.datasets` too: ``from coursekit.datasets import load, split, batches``.
+All of it is found in :mod:`coursekit.datasets` too: ``from coursekit.datasets import load, split, batches``. Which row
+goes to which part, says :mod:`coursekit.dealing`.
 """
 
 import math
@@ -9,12 +10,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from coursekit.dealing import deal, few_labels
 from coursekit.errors import CourseError, ShapeError, expect_shape
 
 __all__ = ["Batches", "batches", "deal", "few_labels", "flatten", "mean_and_std", "split", "standardize", "to_float"]
 
 MANY = 100  # so many pictures show how bright white is
-DEALS = 50  # so often groups are dealt anew where a class got too little
 
 
 def flatten(images: np.ndarray) -> np.ndarray:
@@ -119,126 +120,6 @@ def split(
     if min(map(len, parts)) == 0:
         raise CourseError(f"fractions: expected rows in every part, got {[len(p) for p in parts]}. Take fewer parts.")
     return [tuple(array[part] for array in arrays) if len(arrays) > 1 else arrays[0][part] for part in parts]
-
-
-def few_labels(
-    labels: np.ndarray, sizes: Sequence[int], test: int, *, rng: np.random.Generator, groups: np.ndarray | None = None
-) -> tuple[dict[int, np.ndarray], np.ndarray]:
-    """Draw a few rows of each class to learn from, in several sizes, and others to test on, the same for every size.
-
-    The smaller sets are the beginnings of the bigger ones. Whatever is left over belongs to no set.
-
-    Parameters
-    ----------
-    labels : ndarray, (N,)
-        The class of each row.
-    sizes : sequence of int
-        How many rows of each class there are to learn from.
-    test : int
-        How many rows of each class there are to test on.
-    rng : Generator
-    groups : ndarray of int, (N,), optional
-        Rows that belong together share a number. First every group goes to one side as a whole, then rows are drawn.
-
-    Returns
-    -------
-    dict of int to ndarray of int
-        For each size its row numbers, (size * K,): one of each class, then one more of each, and so on.
-    ndarray of int, (test * K,)
-        The rows to test on.
-
-    Raises
-    ------
-    ShapeError
-        If `groups` has not one entry for each row.
-    CourseError
-        If a class has too few rows (the message says how many would fit), or a number is no whole number above 0.
-
-    Examples
-    --------
-    >>> learn, test = few_labels(np.array([7, 7, 7, 3, 3, 3, 3]), [1, 2], 1, rng=np.random.default_rng(0))
-    >>> {size: len(rows) for size, rows in learn.items()}, len(test)
-    ({1: 2, 2: 4}, 2)
-    """
-    labels = np.asarray(labels)
-    expect_shape("labels", labels, ("N",))
-    if not isinstance(sizes, Sequence | np.ndarray) or not len(sizes):
-        raise CourseError(f"sizes: expected whole numbers in a list, got {sizes!r}. Write [5, 20].")
-    for number in (*sizes, test):
-        if not isinstance(number, int | np.integer) or number < 1:
-            raise CourseError(f"sizes, test: expected whole numbers above 0, got {number!r}. Write [5, 20] and 30.")
-    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    expect_shape("groups", groups, labels.shape)
-    classes, number, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    most = int(max(sizes))
-    for name, count in zip(classes, counts, strict=True):
-        if count < test + most:
-            rows = (
-                f"expected {most} rows of each class to learn from and {test} to test on, got {count} of class {name}"
-            )
-            raise CourseError(f"labels: {rows}. Sizes up to {max(count - test, 0)} fit; or leave that class out.")
-    tested = _two_sides(classes, number, groups, most, test, _generator(rng))
-    order = rng.permutation(len(labels))
-    drawn = []
-    for side, n in ((~tested, most), (tested, test)):
-        rows = [order[side[order] & (number[order] == k)][:n] for k in range(len(classes))]
-        drawn.append(np.stack(rows, axis=1).ravel())  # (n * K,)
-    return {int(size): drawn[0][: int(size) * len(classes)] for size in sizes}, drawn[1]
-
-
-def _two_sides(classes, number, groups, most: int, test: int, rng) -> np.ndarray:
-    """Mark the rows to test on: each group in turn goes where less of what is needed is there."""
-    names, group = np.unique(groups, return_inverse=True)
-    cells, counts = np.unique(group * len(classes) + number, return_counts=True)
-    held = [[] for _ in names]  # of each group, how many rows of which class
-    for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
-        held[cell // len(classes)].append((cell % len(classes), count))
-    best, lacking = -1, 0
-    for _ in range(DEALS):
-        learn, hold = [0] * len(classes), [0] * len(classes)  # rows of each class on either side
-        tested = np.zeros(len(names), dtype=bool)
-        for k in rng.permutation(len(names)).tolist():
-            tested[k] = max((hold[c] + n) / test for c, n in held[k]) < max((learn[c] + n) / most for c, n in held[k])
-            for c, n in held[k]:
-                (hold if tested[k] else learn)[c] += n
-        fit = [rows if enough >= test else 0 for rows, enough in zip(learn, hold, strict=True)]
-        if min(fit) >= most:
-            return tested[group]
-        if min(fit) > best:
-            best, lacking = min(fit), fit.index(min(fit))
-    rows = f"{most} + {test} rows of class {classes[lacking]} on two sides, no group on both"
-    raise CourseError(
-        f"groups: expected {rows}, got at best {best} + {test}. Make sizes or test smaller, or leave it out."
-    )
-
-
-def deal(draws: np.ndarray, fractions: Sequence[float], labels: np.ndarray) -> list[np.ndarray]:
-    """Row numbers of each part, with its share of every label, to within one row.
-
-    All chance lies in `draws`, one number a row: rows go in the order of their draws.
-
-    Examples
-    --------
-    >>> deal(np.array([0.3, 0.1, 0.4, 0.2]), [0.5, 0.5], np.array([0, 0, 1, 1]))
-    [array([1, 3]), array([0, 2])]
-    """
-    rest, parts = np.argsort(draws, kind="stable"), []
-    for k, fraction in enumerate(fractions[:-1]):
-        taken = _share(labels[rest], fraction / sum(fractions[k:]))
-        parts.append(rest[taken])
-        rest = rest[~taken]
-    return [*parts, rest]
-
-
-def _share(labels: np.ndarray, share: float) -> np.ndarray:
-    """Mark the first rows of each class, so many that the running total over classes stays at its share."""
-    _, first, number, counts = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
-    order = np.argsort(first)
-    total = np.floor(share * np.cumsum(counts[order]) + 0.5 + 1e-9).astype(int)
-    taken = np.zeros(len(labels), dtype=bool)
-    for k, quota in zip(order, np.diff(total, prepend=0), strict=True):
-        taken[np.flatnonzero(number == k)[:quota]] = True
-    return taken
 
 
 class Batches:

@@ -18,6 +18,7 @@ LAYERS = (
         "progress",
         "scratch",
         "registry",
+        "dealing",
         "prepare",
         "tables",
         "datasets",
