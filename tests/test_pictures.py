@@ -119,6 +119,12 @@ def test_refusals(call, message):
 # ------------------------------------------------------------------------------------------- near twins
 
 
+def test_floors_and_walls_are_of_few_drawings():
+    drawn = tiles()
+    groups = {name: len(np.unique(drawn.groups[drawn.y == k])) for k, name in enumerate(drawn.class_names)}
+    assert (groups["floor"], groups["wall"]) == (36, 29), "as the docstring of tiles says"
+
+
 @pytest.mark.parametrize(
     ("make", "twins"),
     [
