@@ -61,7 +61,8 @@ def few_labels(
         How many rows of each class there are to test on.
     rng : Generator
     groups : ndarray of int, (N,), optional
-        Rows that belong together share a number. First every group goes to one side as a whole, then rows are drawn.
+        Rows that belong together share a number. First every group goes to one side as a whole. Then rows are drawn,
+        and no group gives a second row to a side before every group there, of that class, has given one.
 
     Returns
     -------
@@ -106,40 +107,53 @@ def few_labels(
     order = rng.permutation(len(labels))
     drawn = []
     for side, n in ((~tested, most), (tested, test)):
-        rows = [order[side[order] & (number[order] == k)][:n] for k in range(len(classes))]
+        rows = [order[side[order] & (number[order] == k)] for k in range(len(classes))]
+        rows = [some[np.argsort(_round(groups[some]), kind="stable")][:n] for some in rows]
         drawn.append(np.stack(rows, axis=1).ravel())  # (n * K,)
     return {int(size): drawn[0][: int(size) * len(classes)] for size in sizes}, drawn[1]
 
 
+def _round(groups: np.ndarray) -> np.ndarray:
+    """Of each row, how many rows of its group stand before it."""
+    order = np.argsort(groups, kind="stable")
+    _, first, number = np.unique(groups[order], return_index=True, return_inverse=True)
+    before = np.empty(len(groups), dtype=np.int64)
+    before[order] = np.arange(len(groups)) - first[number]
+    return before
+
+
 def _two_sides(classes, number, groups, most: int, test: int, rng) -> np.ndarray:
-    """Mark the rows to test on: each group in turn goes where less of what is needed is there.
+    """Mark the rows to test on: each group in turn goes where rows are lacking, else where there are fewer groups.
 
     That works wherever a class has as many rows more than `most` + `test` as its biggest group. Where it is tighter, a
-    deal may fail that another would make; every second one serves the test first, which leaves less over.
+    deal may fail that another would make; every second one serves the test first in the classes that had too little.
     """
     names, group = np.unique(groups, return_inverse=True)
     held = [[] for _ in names]  # of each group, how many rows of which class
     cells, counts = np.unique(group * len(classes) + number, return_counts=True)
     for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
         held[cell // len(classes)].append((cell % len(classes), count))
-    best, lacking = -1, 0
+    best, lacking, tight = -1, 0, set()
     for deal_number in range(DEALS):
-        learn, hold = [0] * len(classes), [0] * len(classes)  # rows of each class on either side
+        learn, hold = ([[0, 0] for _ in classes] for _ in range(2))  # rows and groups of each class on either side
         tested = np.zeros(len(names), dtype=bool)
         for k in rng.permutation(len(names)).tolist():
             to_test, to_learn = _fill(hold, test, held[k]), _fill(learn, most, held[k])
-            tested[k] = not to_test[0] if deal_number % 2 else to_test < to_learn
+            first = deal_number % 2 and any(c in tight for c, _ in held[k])
+            tested[k] = not to_test[0] if first else to_test < to_learn
+            side = hold if tested[k] else learn
             for c, n in held[k]:
-                (hold if tested[k] else learn)[c] += n
-        fit = [rows if enough >= test else 0 for rows, enough in zip(learn, hold, strict=True)]
+                side[c] = [side[c][0] + n, side[c][1] + 1]
+        fit = [rows if enough >= test else 0 for (rows, _), (enough, _) in zip(learn, hold, strict=True)]
         if min(fit) >= most:
             return tested[group]
+        tight |= {c for c, rows in enumerate(fit) if rows < most}
         if min(fit) > best:
             best, lacking = min(fit), fit.index(min(fit))
     rows = f"expected {most} + {test} rows of class {classes[lacking]} on two sides, no group on both"
     raise CourseError(f"groups: {rows}, got {best} + {test} at best. Take fewer, or leave that class out.")
 
 
-def _fill(side: list[int], goal: int, held: list[tuple[int, int]]) -> tuple[bool, float]:
-    """Whether a side has enough without a group; how full it would be with it."""
-    return all(side[c] >= goal for c, _ in held), max((side[c] + n) / goal for c, n in held)
+def _fill(side: list[list[int]], goal: int, held: list[tuple[int, int]]) -> tuple[bool, float]:
+    """Whether a side has enough rows without a group; how many groups it would have with it, for each row needed."""
+    return all(side[c][0] >= goal for c, _ in held), max((side[c][1] + 1) / goal for c, _ in held)

@@ -154,9 +154,9 @@ def emoji(artist: str = "noto", kinds: Sequence[str] | None = None) -> Pictures:
 def tiles(kinds: Sequence[str] | None = None, *, background: int | tuple[int, int, int] = GREY) -> Pictures:
     """The labelled tiles of the game Dungeon Crawl Stone Soup: monsters, armour, weapons, floors, walls and more.
 
-    The label is the folder in which a tile lies. Armour and weapons are drawn twice, large as they lie on the ground and
-    small as they are worn; and the small marks whose titles begin with "i-" stand for what they are stuck on. Floors and
-    walls are many, of few drawings: 36 and 29 groups.
+    The label is the folder in which a tile lies. Armour and weapons are drawn twice, large as they lie on the ground
+    and small as they are worn; and the small marks whose titles begin with "i-" stand for what they are stuck on.
+    Floors and walls are many, of few drawings: 36 and 29 groups.
 
     Parameters
     ----------

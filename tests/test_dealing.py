@@ -88,10 +88,31 @@ def test_few_labels_uses_the_last_row_and_every_row_has_its_chance():
 
 def test_a_big_group_does_not_become_the_whole_test():
     labels, groups = np.zeros(140, dtype=int), np.r_[np.zeros(40, dtype=int), np.arange(1, 101)]
-    among = [
-        np.unique(groups[few_labels(labels, [50], 20, rng=rng(seed), groups=groups)[1]]).size for seed in range(20)
-    ]
-    assert np.mean(among) > 15
+    for seed in range(50):
+        learn, hold = few_labels(labels, [50], 20, rng=rng(seed), groups=groups)
+        assert len(np.unique(groups[hold])) == 20
+        assert len(np.unique(groups[learn[50]])) == 50
+
+
+def test_a_class_with_hardly_enough_rows_does_not_make_the_test_of_another_poorer():
+    labels = np.repeat([0, 1], [34, 140])
+    groups = np.r_[np.repeat(np.arange(4), [22, 4, 4, 4]), np.repeat(10, 40), np.arange(11, 111)]
+    for seed in range(50):
+        _, hold = few_labels(labels, [22], 10, rng=rng(seed), groups=groups)
+        assert len(np.unique(groups[hold[labels[hold] == 1]])) == 10
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=8, max_size=20), seed=st.integers(0, 99))
+def test_no_group_gives_a_second_row_before_every_group_gave_one(sizes, seed):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    labels = np.zeros(len(groups), dtype=int)
+    most = max(1, (len(groups) - max(sizes)) // 2)
+    learn, hold = few_labels(labels, [most], most, rng=rng(seed), groups=groups)
+    for side in (learn[most], hold):
+        given = np.bincount(groups[side])
+        for k, size in enumerate(sizes):
+            if k < len(given) and given[k]:  # a group that was not drawn from may be on the other side
+                assert given[k] >= min(size, given.max() - 1)
 
 
 @pytest.mark.parametrize(
