@@ -143,7 +143,7 @@ def test_a_bend_outside_of_a_module_is_found_out():
 
 
 def test_bad_targets_and_shapes():
-    with pytest.raises(CourseError, match="target: expected one of the outputs"):
+    with pytest.raises(CourseError, match="target: expected 0 to 4, one of the outputs"):
         deep_shap(convnet(), np.zeros((1, 1, 10, 10)), np.ones((1, 1, 10, 10)))
     with pytest.raises(ShapeError, match="background"):
         deep_shap(convnet(), np.zeros((1, 1, 10, 10)), np.ones((1, 1, 9, 9)), target=0)
@@ -223,7 +223,7 @@ def test_trees_are_shaps():
             "expected a fitted tree, forest or gradient boosting of scikit-learn, got LinearReg",
         ),
         (RandomForestRegressor(), None, "Fit it first"),
-        (RandomForestClassifier(3).fit(np.eye(3), [0, 1, 2]), None, "target: expected a class from 0 to 2, got None"),
+        (RandomForestClassifier(3).fit(np.eye(3), [0, 1, 2]), None, "target: expected 0 to 2, one of the outputs, got None"),
         (RandomForestClassifier(3).fit(np.eye(3), [0, 1, 2]), 3, "got 3"),
         (
             GradientBoostingClassifier(n_estimators=2).fit(np.eye(3), [0, 1, 1]),

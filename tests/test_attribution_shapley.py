@@ -317,7 +317,7 @@ X, B = np.arange(4.0), np.zeros((2, 4))
         (
             lambda rng: exact_shapley(lambda r: np.where(r[:, 3] > 0, np.nan, 1.0), X, B),
             CourseError,
-            "expected finite numbers, got nan at row 0 of 1",
+            "expected finite numbers, got nan at row 0 of x",
         ),
         (
             lambda rng: exact_shapley(np.sum, X, np.zeros((2, 5))),
@@ -331,7 +331,7 @@ X, B = np.arange(4.0), np.zeros((2, 4))
         (
             lambda rng: exact_shapley(lambda r: r.sum(axis=1), np.ones(21), np.zeros((3, 21))),
             CourseError,
-            "at most 20 .* got 21.*kernel_shap estimates them from 6,270 rows",
+            "at most 20 .* got 21.*kernel_shap estimates them from 6,270 rows for each one that is explained",
         ),
         (lambda rng: exact_shapley(3, X, B), CourseError, "model: expected a function of rows, got int"),
         (

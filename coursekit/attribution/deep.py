@@ -24,7 +24,8 @@ from torch.nn import functional as F
 
 from coursekit.attribution.base import Attribution, names_of
 from coursekit.attribution.game import rows_and_background
-from coursekit.errors import CourseError
+from coursekit.attribution.models import evaluating, target_of
+from coursekit.errors import CourseError, ShapeError
 
 __all__ = ["deep_lift", "deep_shap"]
 
@@ -48,6 +49,7 @@ LINES = (
 CURVES = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.ReLU6, nn.Hardtanh)
 ENOUGH_GAP = 1e-3  # of the size of the output: more than rounding in float32 explains
 PAIRS_AT_ONCE = 256
+NUMBERS_AT_ONCE = 1_000_000  # of the pairs' rows: what the layers keep of them for the way back is many times that
 
 
 def deep_shap(
@@ -100,12 +102,8 @@ def deep_shap(
     _expect_rules(model)
     weight = next(model.parameters(), torch.zeros(1))
     rows, baselines = (torch.as_tensor(a, dtype=weight.dtype, device=weight.device) for a in (x, background))
-    training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         found = [_one_row(model, row, baselines, target) for row in tqdm(rows, disable=not progress, leave=False)]
-    finally:
-        model.train(training)
     values, output, base = (np.array(part) for part in zip(*found, strict=True))
     names = names_of(feature_names, x.shape[1]) if x.ndim == 2 else ()
     result = Attribution(values, base, output, names, "DeepSHAP", x, target=target)
@@ -151,7 +149,7 @@ def deep_lift(model: nn.Module, x: np.ndarray, baseline: np.ndarray, **settings:
 def _one_row(model: nn.Module, row: Tensor, baselines: Tensor, target: int | None) -> tuple[np.ndarray, float, float]:
     """Values of one row, its output, and the mean output of the baselines."""
     total, output, base = torch.zeros_like(row, dtype=torch.float64), 0.0, 0.0
-    for some in baselines.split(PAIRS_AT_ONCE):
+    for some in baselines.split(max(1, min(PAIRS_AT_ONCE, NUMBERS_AT_ONCE // max(row.numel(), 1)))):
         pairs = torch.cat([row.expand(len(some), *row.shape), some]).requires_grad_()  # (2b, ...): x, then baselines
         with _rules(model):
             answers = _chosen(model(pairs), target)  # (2b,)
@@ -167,11 +165,9 @@ def _chosen(answers: Tensor, target: int | None) -> Tensor:
     answers = answers[:, 0] if answers.ndim == 2 and answers.shape[1] == 1 else answers
     if answers.ndim == 1:
         return answers
-    if answers.ndim != 2 or target is None or not 0 <= target < answers.shape[1]:
-        raise CourseError(
-            f"target: expected one of the outputs {tuple(answers.shape[1:])}, got {target!r}. Choose one."
-        )
-    return answers[:, target]
+    if answers.ndim != 2:
+        raise ShapeError(f"model: expected outputs (N,) or (N, K), got {tuple(answers.shape)}. Flatten them.")
+    return answers[:, target_of(target, answers.shape[1])]
 
 
 # -- the rules -------------------------------------------------------------------------------------------------------
@@ -205,6 +201,7 @@ class _Change(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, module: nn.Module, forward: Callable) -> Tensor:
+        forward = _elsewhere(module, forward)
         answers = forward(values)
         ctx.forward_rule = forward
         ctx.save_for_backward(values, answers)
@@ -221,6 +218,11 @@ class _Change(torch.autograd.Function):
             (slope,) = torch.autograd.grad(ctx.forward_rule(here).sum(), here)
         ratio = torch.where(still, slope.chunk(2)[0], (y - of_b) / torch.where(still, 1.0, change))
         return upstream * torch.cat([ratio, ratio]), None, None
+
+
+def _elsewhere(module: nn.Module, forward: Callable) -> Callable:
+    """The forward of a curve that leaves what it is given alone, as nn.ReLU(inplace=True) does not."""
+    return (lambda values: forward(values.clone())) if getattr(module, "inplace", False) else forward
 
 
 class _MaxChange(torch.autograd.Function):

@@ -9,6 +9,7 @@ Source: Petsiuk, Das and Saenko (2018), RISE (deletion, insertion); Adebayo et a
 maps; Yeh et al. (2019), On the (in)fidelity and sensitivity of explanations.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,16 @@ import numpy as np
 from coursekit.attribution.models import output_of
 from coursekit.errors import CourseError, ShapeError
 
-__all__ = ["Curve", "deletion", "insertion", "rank_correlation", "sensitivity", "share_inside"]
+__all__ = [
+    "Curve",
+    "deletion",
+    "insertion",
+    "label_randomisation",
+    "rank_correlation",
+    "sensitivity",
+    "share_inside",
+    "weight_randomisation",
+]
 
 Explain = Callable[[np.ndarray], np.ndarray]
 
@@ -180,6 +190,109 @@ def rank_correlation(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     return np.divide((a * b).sum(axis=1), size, out=np.zeros(len(a)), where=size > 0)
+
+
+def weight_randomisation(
+    explain: Callable[[Any, np.ndarray], np.ndarray], module: Any, x: np.ndarray, *, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """How much of an explanation is left when a network loses its weights, layer by layer from the output down.
+
+    Losing means that the numbers of each weight change places: their sizes stay, and what was learned is gone. Each
+    layer that is lost stays lost. An explanation that keeps its order does not explain what was learned.
+
+    Parameters
+    ----------
+    explain : callable
+        From a module and rows (N, ...) to values of the shape of the rows.
+    module : torch.nn.Module
+        A copy of it loses its weights; it stays as it is.
+    x : ndarray, (N, ...)
+    rng : Generator
+
+    Returns
+    -------
+    dict of layer's name to ndarray, (N,)
+        The rank correlation of each row's explanation with the first one, from the last layer to the first.
+
+    Raises
+    ------
+    CourseError
+        If the module has no weights.
+
+    Source
+    ------
+    Adebayo et al. (2018), section 3.1 (cascading randomisation).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from coursekit.attribution import saliency
+    >>> network = torch.nn.Sequential(torch.nn.Linear(9, 9), torch.nn.ReLU(), torch.nn.Linear(9, 1))
+    >>> def slopes(module, rows):
+    ...     return saliency(module, rows).values
+    >>> list(weight_randomisation(slopes, network, np.ones((2, 9)), rng=np.random.default_rng(0)))
+    ['2', '0']
+    """
+    import torch
+
+    first, lost = explain(module, x), copy.deepcopy(module)
+    layers = [
+        (name, layer) for name, layer in lost.named_modules() if next(layer.parameters(recurse=False), None) is not None
+    ]
+    if not layers:
+        raise CourseError("module: expected one with weights, got none. Give the network itself, not a function of it.")
+    found = {}
+    for name, layer in reversed(layers):
+        with torch.no_grad():
+            for weight in layer.parameters(recurse=False):
+                places = torch.as_tensor(rng.permutation(weight.numel()), device=weight.device)
+                weight.copy_(weight.flatten()[places].view_as(weight))
+        found[name] = rank_correlation(first, explain(lost, x))
+    return found
+
+
+def label_randomisation(
+    fit: Callable[[np.ndarray], Any],
+    explain: Callable[[Any, np.ndarray], np.ndarray],
+    labels: np.ndarray,
+    x: np.ndarray,
+    *,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """How much of an explanation is left when the model was trained on labels that were dealt out anew.
+
+    Parameters
+    ----------
+    fit : callable
+        From labels to a trained model; it knows the training rows.
+    explain : callable
+        From a model and rows (N, ...) to values of the shape of the rows.
+    labels : ndarray, (M,)
+        The true ones.
+    x : ndarray, (N, ...)
+        What to explain.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray, (N,)
+        The rank correlation of each row's two explanations.
+
+    Source
+    ------
+    Adebayo et al. (2018), section 3.2 (the data randomisation test).
+
+    Examples
+    --------
+    >>> def fit(labels):  # a model that remembers nothing of its labels
+    ...     return None
+    >>> def explain(model, rows):
+    ...     return rows
+    >>> label_randomisation(fit, explain, np.arange(4), np.array([[1.0, 2.0]]), rng=np.random.default_rng(0))
+    array([1.])
+    """
+    labels = np.asarray(labels)
+    return rank_correlation(explain(fit(labels), x), explain(fit(rng.permutation(labels)), x))
 
 
 def sensitivity(

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from coursekit.attribution.base import Attribution
-from coursekit.errors import CourseError
+from coursekit.attribution.models import evaluating, target_of
+from coursekit.errors import CourseError, ShapeError
 
 __all__ = ["grad_cam", "guided_backpropagation"]
 
@@ -52,14 +53,12 @@ def grad_cam(model: nn.Module, x: np.ndarray, layer: nn.Module, *, target: int) 
     """
     kept: list[Tensor] = []
     hook = layer.register_forward_hook(lambda _module, _given, answer: kept.append(answer))
-    training = model.training
-    model.eval()
     try:
         pictures = _tensor(model, x)
-        scores = model(pictures)
+        with evaluating(model):
+            scores = model(pictures)
     finally:
         hook.remove()
-        model.train(training)
     _expect_scores(scores, target)
     if not kept or kept[-1].ndim != 4:
         got = "nothing" if not kept else f"shape {tuple(kept[-1].shape)}"
@@ -101,17 +100,15 @@ def guided_backpropagation(model: nn.Module, x: np.ndarray, *, target: int) -> A
     if not units:
         raise CourseError("model: expected ReLUs that are modules, got none. Use nn.ReLU() in place of torch.relu.")
     hooks = [unit.register_full_backward_hook(lambda _m, given, _out: (F.relu(given[0]),)) for unit in units]
-    training = model.training
-    model.eval()
     try:
         rows = _tensor(model, x).requires_grad_()
-        scores = model(rows)
+        with evaluating(model):
+            scores = model(rows)
         _expect_scores(scores, target)
         (slope,) = torch.autograd.grad(scores[:, target].sum(), rows)
     finally:
         for hook in hooks:
             hook.remove()
-        model.train(training)
     return _explained("guided backpropagation", slope, scores, target, x)
 
 
@@ -121,8 +118,9 @@ def _tensor(model: nn.Module, x: np.ndarray) -> Tensor:
 
 
 def _expect_scores(scores: Tensor, target: int) -> None:
-    if scores.ndim != 2 or isinstance(target, bool) or not 0 <= target < scores.shape[1]:
-        raise CourseError(f"target: expected one of the outputs {tuple(scores.shape)}, got {target!r}. Choose one.")
+    if scores.ndim != 2:
+        raise ShapeError(f"model: expected scores (N, K), got {tuple(scores.shape)}. Explain the layer of scores.")
+    target_of(target, scores.shape[1])
 
 
 def _explained(method: str, values: Tensor, scores: Tensor, target: int, x: Any = None) -> Attribution:

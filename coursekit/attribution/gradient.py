@@ -13,6 +13,7 @@ Sundararajan, Taly and Yan (2017), Axiomatic attribution for deep networks; Erio
 of deep learning models with axiomatic attribution priors and expected gradients.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from coursekit.attribution.base import Attribution, names_of
 from coursekit.attribution.game import rows_and_background
-from coursekit.attribution.models import NUMBERS_AT_ONCE, ROWS_AT_ONCE, Model, from_torch, output_of
+from coursekit.attribution.models import NUMBERS_AT_ONCE, ROWS_AT_ONCE, Model, from_torch, is_torch, output_of
 from coursekit.errors import CourseError, ShapeError
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "smooth_grad",
 ]
 
+KEPT = 8  # a way back keeps what every layer answered: fewer rows at once than for the answers alone
 Grad = Callable[[np.ndarray], np.ndarray]
 
 
@@ -301,7 +303,7 @@ def gradients_of(model: Any, target: int | None = None) -> Grad:
     >>> gradients_of(square)(np.array([[3.0]]))
     array([[6.]])
     """
-    if not isinstance(model, Model) and any(k.__module__ == "torch.nn.modules.module" for k in type(model).__mro__):
+    if not isinstance(model, Model) and is_torch(model):
         model = from_torch(model)
     if getattr(model, "grad", None) is None:
         raise CourseError(
@@ -310,7 +312,7 @@ def gradients_of(model: Any, target: int | None = None) -> Grad:
         )
 
     def grad(rows: np.ndarray) -> np.ndarray:
-        piece = max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // max(int(np.prod(rows.shape[1:])), 1)))
+        piece = max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // (KEPT * max(math.prod(rows.shape[1:]), 1))))
         found = np.concatenate([model.grad(rows[k : k + piece], target) for k in range(0, len(rows), piece)])
         if found.shape != rows.shape:
             raise ShapeError(f"grad: expected one number a feature {rows.shape}, got {found.shape}. Check model.grad.")

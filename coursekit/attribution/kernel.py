@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from coursekit.attribution.base import Attribution
-from coursekit.attribution.exact import Unfinished, all_coalitions, explain_rows, shapley_of_table
+from coursekit.attribution.exact import Unfinished, ask_all, explain_rows
 from coursekit.attribution.game import Game
 from coursekit.errors import CourseError
 
@@ -89,7 +89,7 @@ def kernel_shap(
         if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < min(2 * game.d, 2**game.d - 2):
             raise CourseError(f"samples: expected at least 2 d = {2 * game.d} coalitions, got {asked!r}. Ask for more.")
         if game.d < 2 or asked >= 2**game.d - 2:
-            return shapley_of_table(game.value(all_coalitions(game.d))), np.zeros(game.d)
+            return ask_all(game), np.zeros(game.d)
         if game.d not in plans:
             plans[game.d] = Regression(choose_coalitions(game.d, int(asked), rng), degree)
         return _ask(game, plans[game.d])

@@ -5,7 +5,9 @@ answer is no number. :class:`Model` adds gradients, where a method needs them; :
 and :func:`from_sklearn` make one.
 """
 
-from collections.abc import Callable
+import contextlib
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +15,23 @@ import numpy as np
 
 from coursekit.errors import CourseError, ShapeError
 
-__all__ = ["ROWS_AT_ONCE", "Model", "from_scratch", "from_sklearn", "from_torch", "output_of", "predictor"]
+__all__ = [
+    "ROWS_AT_ONCE",
+    "Model",
+    "evaluating",
+    "from_scratch",
+    "from_sklearn",
+    "from_torch",
+    "is_torch",
+    "output_of",
+    "predictor",
+    "target_of",
+]
 
-ROWS_AT_ONCE = 4096  # with 16,384 a model takes twice as long a row: its numbers no longer fit into the cache
+ROWS_AT_ONCE = 2048  # with more, what a layer answers fits no cache and is fresh memory each time: up to 3 times slower
 NUMBERS_AT_ONCE = 16_000_000  # 128 MB of float64: rows of pictures are many numbers
 Predict = Callable[[np.ndarray], np.ndarray]
+Output = Callable[..., np.ndarray]  # output_of's: rows, and how to say which row it was
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ class Model:
 
 
 def predictor(model: Any) -> Predict:
-    """The function of a model: the model itself if it can be called, or an estimator's probabilities or prediction.
+    """The function of a model: the model itself if it can be called, or what :func:`from_sklearn` takes.
 
     Parameters
     ----------
@@ -61,17 +75,35 @@ def predictor(model: Any) -> Predict:
     >>> predictor(np.sum) is np.sum
     True
     """
-    if any(kind.__module__ == "torch.nn.modules.module" for kind in type(model).__mro__):
+    if is_torch(model):
         return from_torch(model).predict
-    for name in ("predict_proba", "predict"):
-        if not isinstance(model, Model) and hasattr(model, name):
-            return getattr(model, name)
+    if not isinstance(model, Model) and hasattr(model, "predict"):
+        return from_sklearn(model).predict
     if callable(model):
         return model
     raise CourseError(f"model: expected a function of rows, got {type(model).__name__}. Write lambda rows: ...")
 
 
-def output_of(model: Any, target: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
+def is_torch(model: Any) -> bool:
+    """Whether it is a module of PyTorch, found out without loading PyTorch.
+
+    Parameters
+    ----------
+    model : object
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_torch(np.sum)
+    False
+    """
+    return any(kind.__module__ == "torch.nn.modules.module" for kind in type(model).__mro__)
+
+
+def output_of(model: Any, target: int | None = None) -> Output:
     """The model as a function from rows (N, ...) to one float64 a row, (N,), that is asked in pieces and checked.
 
     Parameters
@@ -93,18 +125,18 @@ def output_of(model: Any, target: int | None = None) -> Callable[[np.ndarray], n
     """
     predict = predictor(model)
 
-    def output(rows: np.ndarray) -> np.ndarray:
-        numbers = max(int(np.prod(rows.shape[1:])), 1)
+    def output(rows: np.ndarray, where: Callable[[int], str] | None = None) -> np.ndarray:
+        numbers = max(math.prod(rows.shape[1:]), 1)
         piece = max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // numbers))
         answers = np.empty(len(rows))  # (N,)
         for start in range(0, len(rows), piece):
-            answers[start : start + piece] = _column(
-                predict(rows[start : start + piece]), len(rows[start : start + piece]), target
-            )
-        wrong = np.flatnonzero(~np.isfinite(answers))
-        if len(wrong):
+            some = rows[start : start + piece]
+            answers[start : start + piece] = _column(predict(some), len(some), target)
+        if not np.isfinite(answers).all():
+            wrong = np.flatnonzero(~np.isfinite(answers))
+            at = f"row {wrong[0]} of {len(rows)}" if where is None else where(int(wrong[0]))
             raise CourseError(
-                f"model: expected finite numbers, got {answers[wrong[0]]} at row {wrong[0]} of {len(rows)} "
+                f"model: expected finite numbers, got {answers[wrong[0]]} at {at} "
                 f"(and {len(wrong) - 1} more). Look at what it was given there: {_short(rows[wrong[0]])}."
             )
         return answers
@@ -114,7 +146,12 @@ def output_of(model: Any, target: int | None = None) -> Callable[[np.ndarray], n
 
 def _column(answer: Any, n: int, target: int | None) -> np.ndarray:
     """The chosen output of each row."""
-    answer = np.asarray(answer)
+    answer = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer)  # a tensor with its history
+    if answer.dtype.kind not in "biuf":
+        raise CourseError(
+            f"model: expected numbers, got {answer.dtype} ({answer.ravel()[:1]}). Explain a score or a probability, "
+            "as lambda rows: estimator.predict_proba(rows)."
+        )
     if answer.ndim == 2 and answer.shape[1] == 1:
         answer = answer[:, 0]
     if answer.ndim not in (1, 2) or len(answer) != n:
@@ -126,11 +163,36 @@ def _column(answer: Any, n: int, target: int | None) -> np.ndarray:
         if target not in (None, 0):
             raise CourseError(f"target: expected none for a model with one output, got {target!r}. Leave it out.")
         return answer
-    if target is None or isinstance(target, bool) or not 0 <= target < answer.shape[1]:
-        raise CourseError(
-            f"target: expected 0 to {answer.shape[1] - 1}, one of the outputs, got {target!r}. Choose one."
-        )
-    return answer[:, target]
+    return answer[:, target_of(target, answer.shape[1])]
+
+
+def target_of(target: Any, outputs: int) -> int:
+    """The target, if it is one of a model's outputs.
+
+    Parameters
+    ----------
+    target : int or None
+    outputs : int
+        How many there are.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    CourseError
+        If it is left out, no whole number, or none of them.
+
+    Examples
+    --------
+    >>> target_of(2, 3)
+    2
+    """
+    whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
+    if not whole or not 0 <= target < outputs:
+        raise CourseError(f"target: expected 0 to {outputs - 1}, one of the outputs, got {target!r}. Choose one.")
+    return int(target)
 
 
 def _short(row: np.ndarray) -> str:
@@ -168,14 +230,9 @@ def from_torch(module: Any, device: str | None = None) -> Model:
     dtype = weights.dtype if weights is not None else torch.float64
 
     def evaluated(rows: np.ndarray, wanted: bool) -> tuple[Any, Any]:
-        training = module.training
-        module.eval()
         x = torch.as_tensor(np.array(rows), dtype=dtype, device=where).requires_grad_(wanted)
-        try:
-            with torch.set_grad_enabled(wanted):
-                return x, module(x)
-        finally:
-            module.train(training)
+        with evaluating(module), torch.set_grad_enabled(wanted):
+            return x, module(x)
 
     def predict(rows: np.ndarray) -> np.ndarray:
         return evaluated(rows, False)[1].cpu().numpy()
@@ -188,6 +245,33 @@ def from_torch(module: Any, device: str | None = None) -> Model:
         return found.cpu().numpy().astype(np.float64)
 
     return Model(predict, grad)
+
+
+@contextlib.contextmanager
+def evaluating(module: Any) -> Iterator[None]:
+    """A PyTorch module in evaluation mode for a while; then each of its parts is what it was before.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Dropout().eval())  # one of them frozen
+    >>> with evaluating(network):
+    ...     network[0].training
+    False
+    >>> network[0].training, network[1].training
+    (True, False)
+    """
+    before = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in before:
+            part.training = training
 
 
 def from_scratch(module: Any) -> Model:

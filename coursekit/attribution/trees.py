@@ -16,31 +16,56 @@ Source: Lundberg et al. (2020), From local explanations to global understanding 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from coursekit.attribution.base import Attribution, names_of
 from coursekit.attribution.game import rows_and_background
-from coursekit.errors import CourseError
+from coursekit.attribution.models import target_of
+from coursekit.errors import CourseError, ShapeError
 
-__all__ = ["Ensemble", "ensemble_of", "tree_shap"]
+__all__ = ["Ensemble", "Tree", "ensemble_of", "tree_shap"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """Where a row goes at each node, and what a node is worth.
+
+    Attributes
+    ----------
+    left, right : ndarray of int, (nodes,)
+        The next node; a leaf's are the same, -1.
+    feature : ndarray of int, (nodes,)
+    threshold : ndarray, (nodes,)
+        Rows whose feature is at most this go left.
+    worth : ndarray, (nodes,)
+        What a leaf adds to the output.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    worth: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Ensemble:
     """Trees whose answers are added up.
 
     Attributes
     ----------
-    trees : list of (tree, ndarray (nodes,))
-        scikit-learn's tree, and the value of each node with its factor.
+    trees : list of Tree
     start : float
         What is added to them.
+    dtype : type
+        What rows are compared with thresholds as.
     """
 
-    trees: list[tuple[Any, np.ndarray]]
+    trees: list[Tree]
     start: float
+    dtype: type = np.float32
 
 
 def tree_shap(
@@ -54,17 +79,20 @@ def tree_shap(
     """Exact Shapley values of scikit-learn's trees, forests and gradient boosting.
 
     Of classifiers: a tree's and a forest's probability of the class `target`; of gradient boosting the log-odds
-    (``decision_function``), because those are what its trees add up to.
+    (``decision_function``), because those are what its trees add up to. Of a regressor with a log link (Poisson, gamma)
+    likewise the logarithm.
 
     Parameters
     ----------
     model : fitted estimator
-        DecisionTree, ExtraTree, RandomForest, ExtraTrees, GradientBoosting; Classifier or Regressor.
+        DecisionTree, ExtraTree, RandomForest, ExtraTrees, GradientBoosting, HistGradientBoosting; Classifier or
+        Regressor.
     x : ndarray, (D,) or (N, D)
     background : ndarray, (B, D)
     target : int, optional
         The class; needed where there are more than two, 1 if left out where there are two.
     feature_names : sequence of str, optional
+        Those of x, if it is a table that has them, if left out.
 
     Returns
     -------
@@ -74,7 +102,8 @@ def tree_shap(
     Raises
     ------
     CourseError
-        If the model is no such estimator, or not fitted, or has several outputs.
+        If the model is no such estimator, or not fitted, has several outputs, or splits on categories or on 62
+        features on the way to one leaf.
     ShapeError
         If the columns of x and background differ.
 
@@ -86,18 +115,17 @@ def tree_shap(
     >>> tree_shap(tree, rows[3], rows[:1]).values  # both are needed: they share the one
     array([0.5, 0.5])
     """
+    named = getattr(x, "columns", None) if feature_names is None else feature_names
     x, background, single = rows_and_background(x, background)
     ensemble = ensemble_of(model, target)
-    names = names_of(feature_names, x.shape[1])
-    x, background = x.astype(np.float32), background.astype(np.float32)  # as scikit-learn compares them
-    values = np.zeros(x.shape)
-    output = np.full(len(x), ensemble.start)
-    base = ensemble.start
-    for tree, worth in ensemble.trees:
-        _add_tree(tree, worth, x, background, values)
-        output += worth[tree.apply(x)]
-        base += worth[tree.apply(background)].mean()
-    found = Attribution(values, np.full(len(x), base), output, names, "TreeSHAP", x, target=target)
+    names = names_of(named, x.shape[1])
+    if x.shape[1] != model.n_features_in_:
+        raise ShapeError(f"x: expected the {model.n_features_in_} columns the model was fitted on, got {x.shape[1]}.")
+    x, background = x.astype(ensemble.dtype), background.astype(ensemble.dtype)
+    values, output, base = np.zeros(x.shape), np.full(len(x), ensemble.start), np.full(len(x), ensemble.start)
+    for tree in ensemble.trees:
+        base += _add_tree(tree, x, background, values, output)
+    found = Attribution(values, base, output, names, "TreeSHAP", x, target=target)
     return found[0] if single else found
 
 
@@ -125,79 +153,138 @@ def ensemble_of(model: Any, target: int | None = None) -> Ensemble:
     >>> len(ensemble_of(forest).trees)
     5
     """
-    kind = type(model).__name__
-    if kind.startswith("GradientBoosting") and hasattr(model, "estimators_"):
-        return _boosted(model, target)
-    if hasattr(model, "tree_"):
+    from sklearn import ensemble
+    from sklearn.tree import BaseDecisionTree
+
+    if isinstance(model, ensemble.GradientBoostingClassifier | ensemble.GradientBoostingRegressor):
+        return _boosted(model, target) if hasattr(model, "estimators_") else _refuse(model)
+    if isinstance(model, ensemble.HistGradientBoostingClassifier | ensemble.HistGradientBoostingRegressor):
+        return _histograms(model, target) if hasattr(model, "n_features_in_") else _refuse(model)
+    forests = (
+        ensemble.RandomForestClassifier,
+        ensemble.RandomForestRegressor,
+        ensemble.ExtraTreesClassifier,
+        ensemble.ExtraTreesRegressor,
+    )
+    if isinstance(model, BaseDecisionTree) and hasattr(model, "tree_"):
         members = [model]
-    elif hasattr(model, "estimators_") and all(hasattr(member, "tree_") for member in model.estimators_):
+    elif isinstance(model, forests) and hasattr(model, "estimators_"):
         members = list(model.estimators_)
     else:
-        raise CourseError(
-            f"model: expected a fitted tree, forest or gradient boosting of scikit-learn, got {kind}. "
-            "Fit it first; kernel_shap explains any other model."
-        )
+        _refuse(model)
     if model.n_outputs_ != 1:
         raise CourseError(f"model: expected one output, got {model.n_outputs_}. Fit a model for each.")
     classes = getattr(model, "classes_", None)
-    column = 0 if classes is None else _class_number(target, len(classes))
+    column = _only(target) if classes is None else _class_number(target, len(classes))
     trees = []
     for member in members:
         table = member.tree_.value[:, 0]  # (nodes, K)
         table = table / table.sum(axis=1, keepdims=True) if classes is not None else table
-        trees.append((member.tree_, table[:, column] / len(members)))
+        trees.append(_tree(member.tree_, table[:, column] / len(members)))
     return Ensemble(trees, 0.0)
+
+
+def _refuse(model: Any) -> NoReturn:
+    raise CourseError(
+        "model: expected a fitted tree, forest or gradient boosting of scikit-learn, "
+        f"got {type(model).__name__}. Fit it first; kernel_shap explains any other model."
+    )
+
+
+def _tree(tree: Any, worth: np.ndarray) -> Tree:
+    return Tree(tree.children_left, tree.children_right, tree.feature, tree.threshold, worth)
 
 
 def _boosted(model: Any, target: int | None) -> Ensemble:
     """Log-odds of a classifier, or the prediction of a regressor: a start, and small steps by trees."""
     stages = model.estimators_  # (stages, 1 or K)
+    if not isinstance(model.init, str | type(None)):
+        raise CourseError(
+            f"model: expected one that starts from a constant, got init={model.init!r}. Its trees are only a part of "
+            "what it says; kernel_shap explains the whole."
+        )
     classes = getattr(model, "classes_", None)
-    column = 0
-    if classes is not None and stages.shape[1] > 1:
-        column = _class_number(target, len(classes))
-    elif classes is not None and target not in (None, 1):
-        raise CourseError(f"target: expected 1, the class whose log-odds the trees add up to, got {target!r}.")
-    trees = [(stage[column].tree_, model.learning_rate * stage[column].tree_.value[:, 0, 0]) for stage in stages]
+    column = _column_of(classes, stages.shape[1], target)
+    trees = [_tree(stage[column].tree_, model.learning_rate * stage[column].tree_.value[:, 0, 0]) for stage in stages]
     anywhere = np.zeros((1, model.n_features_in_))
     answer = model.predict(anywhere) if classes is None else model.decision_function(anywhere)
-    added = sum(worth[tree.apply(anywhere.astype(np.float32))[0]] for tree, worth in trees)
+    added = sum(model.learning_rate * stage[column].predict(anywhere)[0] for stage in stages)
     return Ensemble(trees, float(np.ravel(answer)[column] - added))
 
 
+def _histograms(model: Any, target: int | None) -> Ensemble:
+    """The same of the faster gradient boosting, whose trees are tables of nodes."""
+    classes = getattr(model, "classes_", None)
+    column = _column_of(classes, len(model._predictors[0]), target)
+    trees = []
+    for stage in model._predictors:
+        nodes = stage[column].nodes
+        if nodes["is_categorical"].any():
+            raise CourseError(
+                "model: expected splits at thresholds, got some on categories. Fit it without categorical_features; "
+                "kernel_shap explains any model."
+            )
+        left, right = (np.where(nodes["is_leaf"], -1, nodes[side].astype(np.int64)) for side in ("left", "right"))
+        trees.append(Tree(left, right, nodes["feature_idx"], nodes["num_threshold"], nodes["value"]))
+    return Ensemble(trees, float(np.ravel(model._baseline_prediction)[column]), np.float64)
+
+
+def _column_of(classes: np.ndarray | None, columns: int, target: int | None) -> int:
+    """Which of the trees of a stage: one for each class, or the only ones."""
+    if classes is None:
+        return _only(target)
+    if columns > 1:
+        return _class_number(target, len(classes))
+    if target not in (None, 1):
+        raise CourseError(f"target: expected 1, the class whose log-odds the trees add up to, got {target!r}.")
+    return 0
+
+
+def _only(target: int | None) -> int:
+    if target not in (None, 0):
+        raise CourseError(f"target: expected none for a model with one output, got {target!r}. Leave it out.")
+    return 0
+
+
 def _class_number(target: int | None, classes: int) -> int:
-    chosen = 1 if target is None and classes == 2 else target
-    if chosen is None or isinstance(chosen, bool) or not 0 <= chosen < classes:
-        raise CourseError(f"target: expected a class from 0 to {classes - 1}, got {target!r}. Choose one.")
-    return chosen
+    return target_of(1 if target is None and classes == 2 else target, classes)
 
 
 # -- one tree --------------------------------------------------------------------------------------------------------
 
 
-def _add_tree(tree: Any, worth: np.ndarray, x: np.ndarray, background: np.ndarray, values: np.ndarray) -> None:
-    """Add the Shapley values of every leaf to `values`, (N, D).
+def _add_tree(tree: Tree, x: np.ndarray, background: np.ndarray, values: np.ndarray, output: np.ndarray) -> float:
+    """Add each leaf's Shapley values to `values`, (N, D), and its answers to `output`; the background's mean answer.
 
     Walking down, each row keeps a number whose bit k says whether it takes the path as far as the k-th feature on it
-    is concerned.
+    is concerned. Who has no such bit at a leaf is in it.
     """
     n, b = len(x), len(background)
+    base = 0.0
     everything = (0, np.zeros(n, np.int64), np.zeros(b, np.int64), [])
     waiting = [everything]  # node, which features fail for each row of x and of the background, features on the path
     while waiting:
         node, x_fails, b_fails, path = waiting.pop()
-        left, right = tree.children_left[node], tree.children_right[node]
+        left, right = tree.left[node], tree.right[node]
         if left == right:
-            _add_leaf(worth[node], x_fails, b_fails, path, values)
+            output[x_fails == 0] += tree.worth[node]
+            base += tree.worth[node] * np.count_nonzero(b_fails == 0) / b
+            _add_leaf(tree.worth[node], x_fails, b_fails, path, values)
             continue
         feature, threshold = tree.feature[node], tree.threshold[node]
         longer = path if feature in path else [*path, feature]
+        if len(longer) >= LONGEST_PATH:
+            raise CourseError(
+                f"model: expected fewer than {LONGEST_PATH} features on the way to a leaf, got more. "
+                "Fit it with max_depth, or take kernel_shap."
+            )
         bit = np.int64(1 << longer.index(feature))
         x_left, b_left = x[:, feature] <= threshold, background[:, feature] <= threshold
         for child, goes_x, goes_b in ((left, x_left, b_left), (right, ~x_left, ~b_left)):
             waiting.append(
                 (child, np.where(goes_x, x_fails, x_fails | bit), np.where(goes_b, b_fails, b_fails | bit), longer)
             )
+    return base
 
 
 def _add_leaf(value: float, x_fails: np.ndarray, b_fails: np.ndarray, path: list[int], values: np.ndarray) -> None:

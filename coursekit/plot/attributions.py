@@ -235,7 +235,12 @@ def attribution_map(explanation: Any, *, picture: Any = None, row: int = 0, titl
     ax = axes_or_new(ax, figsize=(4.4, 3.6))
     if below is not None:
         below = np.asarray(below, float)
-        ax.imshow(below.mean(axis=0) if below.ndim == 3 else below, cmap="gray_r", interpolation="nearest")
+        below = below.mean(axis=0) if below.ndim == 3 else below
+        if below.shape != values.shape:
+            raise CourseError(
+                f"picture: expected (H, W) of the values {values.shape}, got {below.shape}. Channels first."
+            )
+        ax.imshow(below, cmap="gray_r", interpolation="nearest")
     limit = float(np.abs(values).max()) or 1.0
     strength = np.clip(np.abs(values) / limit, 0, 1) * 0.85 if below is not None else None
     image = ax.imshow(values, cmap=DIVERGING, vmin=-limit, vmax=limit, alpha=strength, interpolation="nearest")
