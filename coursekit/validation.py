@@ -1,19 +1,21 @@
 """Validation asks how well a model will do on data that it has never seen.
 
 :func:`k_fold` deals rows out so that each is judged on once; :func:`early_stopping` reads a validation curve;
-:func:`fit_power_law` carries a learning curve on to more data than there is.
+:func:`label_curve` measures what more labels are worth; :func:`fit_power_law` carries a learning curve on to more data
+than there is.
 """
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from coursekit.dealing import few_labels
 from coursekit.errors import CourseError, ShapeError, expect_shape
 
-__all__ = ["PowerLaw", "early_stopping", "fit_power_law", "k_fold"]
+__all__ = ["PowerLaw", "early_stopping", "fit_power_law", "k_fold", "label_curve"]
 
 FLOORS = 2001  # candidates for the error that no amount of data takes away
 
@@ -115,6 +117,61 @@ def early_stopping(losses: Sequence[float], patience: int) -> tuple[int, int]:
         elif epoch - kept >= patience:
             return kept, epoch
     return kept, len(losses)
+
+
+def label_curve(
+    score: Callable[[np.ndarray, np.ndarray], float],
+    labels: np.ndarray,
+    sizes: Sequence[int],
+    test: int,
+    splits: int,
+    *,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """How well a method does with few labels, with more, and how much that depends on which.
+
+    Parameters
+    ----------
+    score : callable(learn, test) -> float
+        Learns from the rows with the first numbers, and is judged on those with the second.
+    labels : ndarray, (N,)
+    sizes : sequence of int, length T
+        Labels of each class to learn from.
+    test : int
+        Rows of each class to be judged on.
+    splits : int
+        S, how often rows are drawn anew. All sizes of a split share their test, and the smaller ones lie inside the
+        bigger ones, so that two sizes differ by what was added alone.
+    rng : numpy.random.Generator
+        Two methods with generators of the same seed get the same rows.
+    groups : ndarray of int, (N,), optional
+        Rows that belong together, as for :func:`~coursekit.dealing.few_labels`.
+
+    Returns
+    -------
+    ndarray of float64, (S, T)
+
+    Raises
+    ------
+    CourseError
+        If `splits` is below 1, or a class has too few rows.
+
+    Examples
+    --------
+    >>> labels = np.repeat([0, 1], 50)
+    >>> def how_many(learn, test):
+    ...     return len(learn)
+    >>> label_curve(how_many, labels, [5, 20], 10, 2, rng=np.random.default_rng(0)).tolist()
+    [[10.0, 40.0], [10.0, 40.0]]
+    """
+    if splits < 1:
+        raise CourseError(f"splits: expected at least 1, got {splits}. Three show how much it varies.")
+    found = np.empty((splits, len(sizes)))
+    for row in found:
+        learn, tested = few_labels(labels, sizes, test, rng=rng, groups=groups)
+        row[:] = [score(learn[size], tested) for size in sizes]
+    return found
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ FIGURES = {
     "points": lambda ax: plot.points([1, 2], [2, 1], labels=["a", "b"], xlabel="x", ylabel="y", diagonal=True, ax=ax),
     "reliability": lambda ax: plot.reliability({"m": (np.array([0.1, 0.5, 0.9]), np.array([0.2, 0.5, 0.6]))}, ax=ax),
     "images": lambda ax: plot.images(np.ones((3, 4, 4)), ["a", "b", "c"], ax=ax),
+    "images in colour": lambda ax: plot.images(np.full((2, 4, 4, 3), 99, np.uint8), ["a", "b"], ax=ax),
     "matrix": lambda ax: plot.matrix(np.eye(3), xlabel="said", ylabel="truth", form=".0f", ax=ax),
     "heat": lambda ax: plot.matrix(np.eye(3), xlabel="said", ylabel="truth", rows="abc", columns="def", ax=ax),
     "weights": lambda ax: plot.weights(np.arange(9.0) - 4, (3, 3), ax=ax),
@@ -166,6 +167,7 @@ def test_shared_axes_need_one_label():
     [
         (lambda: plot.lines([1], {}, xlabel="x", ylabel="y"), "series: expected at least one curve"),
         (lambda: plot.images(np.ones((3, 16))), r"pictures: expected shape \(N, H, W\), got \(3, 16\)"),
+        (lambda: plot.images(np.ones((3, 4, 4, 3))), "pictures: expected colours as uint8, got float64"),
         (lambda: plot.boundary(np.ones((3, 4)), np.ones(3)), r"X: expected shape \(N, 2\), got \(3, 4\)"),
     ],
 )

@@ -6,6 +6,7 @@
 ``gan``          generator and discriminator; ``stabilisers`` steady their game
 ``features``     the fixed network in whose features generators are judged
 ``efficientnet`` a network that ImageNet taught, with its weights
+``transfer``     a new head on an old body: linear probe, freezing, a learning rate for each layer
 ``sampling``     the next token, drawn from a model's scores (NumPy)
 ``cells``        RNN, LSTM and GRU by hand, unrolled; how they must start to remember
 ``recurrent``    recurrent language models: teacher forcing, clipping, backpropagation through time in pieces, writing

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coursekit.errors import ShapeError
+from coursekit.errors import CourseError, ShapeError
 from coursekit.plot.core import DIVERGING, axes_or_new, describe
 
 __all__ = ["images", "matrix", "weights"]
 
 
 def images(pictures, titles: Sequence[str] | None = None, *, columns: int = 10, title: str = "", ax=None):
-    """Grey pictures side by side in one axes, each with a word above it.
+    """Pictures side by side in one axes, each with a word above it.
 
     Parameters
     ----------
-    pictures : ndarray, shape (N, H, W)
+    pictures : ndarray, shape (N, H, W) or (N, H, W, 3)
+        Grey, from the smallest number (white) to the largest (black); or colours, uint8 from 0 to 255.
     titles : sequence of str, length N, optional
     columns : int
 
@@ -26,17 +27,25 @@ def images(pictures, titles: Sequence[str] | None = None, *, columns: int = 10, 
     Raises
     ------
     ShapeError
-        If `pictures` has not three axes.
+        If `pictures` has not three axes, nor a fourth with three colours.
+    CourseError
+        If colours are not uint8.
     """
-    pictures = np.asarray(pictures, float)
-    if pictures.ndim != 3:
+    pictures = np.asarray(pictures)
+    colours = pictures.ndim == 4 and pictures.shape[-1] == 3
+    if pictures.ndim != 3 and not colours:
         raise ShapeError(f"pictures: expected shape (N, H, W), got {pictures.shape}. Reshape flat images first.")
-    count, height, width = pictures.shape
+    if colours and pictures.dtype != np.uint8:
+        raise CourseError(f"pictures: expected colours as uint8, got {pictures.dtype}. Multiply by 255 and round.")
+    pictures = pictures / 255 if colours else pictures.astype(float)
+    count, height, width = pictures.shape[:3]
     columns = min(columns, count)
     rows = -(-count // columns)
     gap = max(2, height // 10)
     room = gap + (height // 4 if titles is not None else 0)  # for the words above each row
-    canvas = np.full((rows * (height + room), columns * (width + gap) - gap), np.nan)
+    canvas = np.full(
+        (rows * (height + room), columns * (width + gap) - gap, *pictures.shape[3:]), 1.0 if colours else np.nan
+    )
     ax = axes_or_new(ax, figsize=(min(9.0, 0.95 * columns + 0.2), 0.95 * rows * (height + room) / height + 0.35))
     low, high = float(pictures.min()), float(pictures.max())
     for i, picture in enumerate(pictures):
@@ -48,7 +57,8 @@ def images(pictures, titles: Sequence[str] | None = None, *, columns: int = 10, 
     ax.set_axis_off()
     ax.set_title(title)
     named = f", labelled {', '.join(map(str, titles))}" if titles is not None else ""
-    return describe(ax, f"{title or 'Pictures'}: {count} grey images of {height} by {width} pixels{named}.")
+    kind = "colour" if colours else "grey"
+    return describe(ax, f"{title or 'Pictures'}: {count} {kind} images of {height} by {width} pixels{named}.")
 
 
 def matrix(values, *, xlabel: str, ylabel: str, rows=None, columns=None, title: str = "", form: str = "", ax=None):
