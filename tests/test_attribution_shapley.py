@@ -326,8 +326,12 @@ X, B = np.arange(4.0), np.zeros((2, 4))
         ),
         (lambda rng: exact_shapley(np.sum, X, np.zeros(4)), CourseError, r"background\[None\]|baseline\[None\]"),
         (lambda rng: exact_shapley(np.sum, X, np.zeros((0, 4))), CourseError, "at least one"),
-        (lambda rng: exact_shapley(np.sum, np.full(4, np.nan), B), CourseError, "x: expected finite numbers"),
-        (lambda rng: exact_shapley(np.sum, np.array(["a"] * 4), B), CourseError, "Fill or encode"),
+        (
+            lambda rng: exact_shapley(np.sum, np.full(4, np.nan), B),
+            CourseError,
+            r"x: expected finite numbers, got nan at \[0\]",
+        ),
+        (lambda rng: exact_shapley(np.sum, np.array(["a"] * 4), B), CourseError, "x: expected numbers, got <U1"),
         (
             lambda rng: exact_shapley(lambda r: r.sum(axis=1), np.ones(21), np.zeros((3, 21))),
             CourseError,

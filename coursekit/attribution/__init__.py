@@ -6,7 +6,8 @@
 ``exact``        Shapley values by all coalitions
 ``permutation``  Shapley values by random orders, with standard errors
 ``kernel``       KernelSHAP: Shapley values by regression on chosen coalitions
-``trees``        TreeSHAP: exact for scikit-learn's trees, forests and gradient boosting
+``regression``   the straight line through pairs of coalitions that KernelSHAP solves, with standard errors
+``trees``        TreeSHAP: exact for scikit-learn's trees, forests and gradient boosting, histograms too
 ``deep``         DeepLIFT and DeepSHAP for PyTorch networks (loads PyTorch)
 ``gradient``     saliency, gradient x input, SmoothGrad, integrated and expected gradients
 ``grad_cam``     Grad-CAM; guided backpropagation, which fails the sanity test (loads PyTorch)

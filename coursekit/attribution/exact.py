@@ -18,6 +18,7 @@ import numpy as np
 from coursekit.attribution.base import Attribution, names_of
 from coursekit.attribution.game import Game, empty_of, rows_and_background
 from coursekit.attribution.models import output_of
+from coursekit.attribution.regression import Coalitions, Regression, kernel_weights
 from coursekit.errors import CourseError
 
 __all__ = [
@@ -125,8 +126,8 @@ def all_coalitions(d: int) -> np.ndarray:
 def ask_all(game: Game) -> np.ndarray:
     """Shapley values of a game by all of its coalitions, block by block; an interrupt estimates them from the rest.
 
-    Blocks come in pairs of complements and in a shuffled order, so that those that were asked by the time of an
-    interrupt are a sample.
+    Blocks come in pairs of complements. Those with single players and their complements weigh most and come first; the
+    others are shuffled, so that what was asked by the time of an interrupt is a sample of them.
 
     Parameters
     ----------
@@ -146,9 +147,12 @@ def ask_all(game: Game) -> np.ndarray:
     >>> ask_all(Game(lambda rows: rows.prod(axis=1), np.array([2.0, 3.0]), np.ones((1, 2))))
     array([2., 3.])
     """
-    size, blocks = 2**game.low, 2 ** (game.d - game.low)
+    size, high = 2**game.low, game.d - game.low
+    blocks = 2**high
     worth = np.empty(2**game.d)
-    pairs = np.random.default_rng(0).permutation(max(blocks // 2, 1))  # any order gives the same in the end
+    number = np.random.default_rng(0).permutation(max(blocks // 2, 1))  # any order gives the same in the end
+    players = np.bitwise_count(number)
+    pairs = number[np.argsort(np.minimum(players, high - players) > 1, kind="stable")]  # single players first
     done = 0
     try:
         for number in game.watched(pairs):
@@ -156,7 +160,7 @@ def ask_all(game: Game) -> np.ndarray:
                 worth[block * size : (block + 1) * size] = game.block(block)
             done += 1
     except KeyboardInterrupt:
-        if done < game.d - game.low + GROUPS:
+        if done < high + 1 + GROUPS:
             raise
         raise Unfinished(*_estimate(game, worth, pairs[:done]), f"{done} of {len(pairs)} parts were asked") from None
     return shapley_of_table(worth)
@@ -168,23 +172,26 @@ def _estimate(game: Game, worth: np.ndarray, pairs: np.ndarray) -> tuple[np.ndar
     Shao and Tu (1995), The jackknife and bootstrap, section 2.3; a sample of most of the blocks errs less than its
     scatter says, by the root of the share that is missing.
     """
-    from coursekit.attribution.kernel import Coalitions, Regression, kernel_weights
-
     d, low = game.d, game.low
+    sure, every = d - low + 1, 2 ** (d - low - 1)  # pairs of blocks that come first, and all
     number = (pairs[:, None] << low) + np.arange(2**low)  # (blocks, 2^low)
-    of_block = np.repeat(np.arange(len(pairs)), 2**low)
-    number, of_block = number.ravel()[number.ravel() > 0], of_block[number.ravel() > 0]  # nobody: known anyway
+    of_block = np.repeat(np.arange(len(pairs)), 2**low)[number.ravel() > 0]  # nobody is known anyway
+    number = number[number > 0]
     first = (number[:, None] >> np.arange(d) & 1).astype(bool)
     odd = (worth[number] - worth[2**d - 1 - number]) / 2
     weight = kernel_weights(d)[first.sum(axis=1) - 1]
+    group = np.where(np.arange(len(pairs)) < sure, -1, np.arange(len(pairs)) % GROUPS)  # of each pair of blocks
 
-    def shares(kept: np.ndarray) -> np.ndarray:
-        chosen = Coalitions(first[kept], weight[kept] / weight[kept].sum(), np.zeros(kept.sum(), dtype=np.int64))
-        return Regression(chosen, degree=1).solve(odd[kept], (game.full - game.empty) / 2)[0]
+    def shares(left_out: int) -> np.ndarray:
+        some = (group != left_out)[of_block]
+        sample = np.count_nonzero((group != left_out) & (group >= 0))
+        weights = weight * np.where(of_block < sure, 1.0, (every - sure) / sample)  # also for those not asked
+        chosen = Coalitions(first[some], weights[some] / weights[some].sum(), np.zeros(some.sum(), dtype=np.int64))
+        return Regression(chosen, degree=1).solve(odd[some], (game.full - game.empty) / 2)[0]
 
-    without = np.array([shares(of_block % GROUPS != group) for group in range(GROUPS)])  # (groups, d)
-    missing = 1 - len(pairs) / 2 ** (d - low - 1)
-    return shares(of_block >= 0), without.std(axis=0) * np.sqrt((GROUPS - 1) * missing)
+    without = np.array([shares(one) for one in range(GROUPS)])  # (groups, d)
+    missing = 1 - (len(pairs) - sure) / (every - sure)
+    return shares(GROUPS), without.std(axis=0) * np.sqrt((GROUPS - 1) * missing)
 
 
 def shapley_of_table(worth: np.ndarray) -> np.ndarray:
@@ -280,13 +287,12 @@ def explain_rows(
     names = getattr(x, "columns", None) if feature_names is None and groups is None else feature_names  # of a table
     x, background, single = rows_and_background(x, background)
     output = output_of(model, target)
-    empty, full = empty_of(output, background), output(x, "row {} of x".format)
+    empty, full = empty_of(output, background), output(x.copy(), "row {} of x".format)
     values, errors, games, note = [], [], [], ""
     try:
-        for row, of_row in zip(
-            tqdm(x, disable=not progress or len(x) == 1, desc=method, leave=False), full, strict=True
-        ):
-            game = Game(model, row, background, target, groups, empty=empty, full=of_row)
+        for k, row in enumerate(tqdm(x, disable=not progress or len(x) == 1, desc=method, leave=False)):
+            game = Game(model, row, background, target, groups, empty=empty, full=full[k])
+            game.name = f"row {k} of x"
             game.show = progress and len(x) == 1
             try:
                 shares, error = one(game) if game.d else (np.zeros(0), None)

@@ -18,6 +18,7 @@ import numpy as np
 
 from coursekit.attribution.models import output_of
 from coursekit.errors import CourseError, ShapeError
+from coursekit.scratch.ops.inputs import expect_rng
 
 __all__ = [
     "Curve",
@@ -235,6 +236,7 @@ def weight_randomisation(
     """
     import torch
 
+    expect_rng(rng)
     first, lost = explain(module, x), copy.deepcopy(module)
     layers = [
         (name, layer) for name, layer in lost.named_modules() if next(layer.parameters(recurse=False), None) is not None
@@ -291,6 +293,7 @@ def label_randomisation(
     >>> label_randomisation(fit, explain, np.arange(4), np.array([[1.0, 2.0]]), rng=np.random.default_rng(0))
     array([1.])
     """
+    expect_rng(rng)
     labels = np.asarray(labels)
     return rank_correlation(explain(fit(labels), x), explain(fit(rng.permutation(labels)), x))
 
@@ -330,6 +333,7 @@ def sensitivity(
     """
     if not radius > 0:
         raise CourseError(f"radius: expected a number above 0, got {radius!r}. Choose it in the units of x.")
+    expect_rng(rng)
     here = np.asarray(explain(x)).reshape(len(x), -1)
     size = np.maximum(np.linalg.norm(here, axis=1), 1e-12)
     largest = np.zeros(len(x))

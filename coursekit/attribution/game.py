@@ -51,6 +51,8 @@ class Game:
         The players that can change something.
     empty, full : float
         What nobody is worth, and what all are.
+    name : str
+        How to call the row in a complaint.
     show : bool
         Draw a bar in :meth:`watched`: False, unless somebody sets it.
 
@@ -77,7 +79,7 @@ class Game:
         empty: float | None = None,
         full: float | None = None,
     ):
-        self.show = False
+        self.show, self.name = False, "the row that is explained"
         self.output = output_of(model, target)
         self.shape = x.shape
         self.row, self.background = x.ravel(), background.reshape(len(background), -1)  # (D,), (B, D)
@@ -91,7 +93,7 @@ class Game:
         self._template: np.ndarray | None = None
         self._numbers: list[list[int]] = []  # of each active player, once there is a template
         self.empty = float(empty_of(self.output, background) if empty is None else empty)
-        self.full = float(self.output(x[None], "the row that is explained".format)[0] if full is None else full)
+        self.full = float(self.output(x[None].copy(), self.name.format)[0] if full is None else full)
 
     @property
     def d(self) -> int:
@@ -225,7 +227,7 @@ class Game:
         b = len(rows) // coalitions
 
         def where(k: int) -> str:
-            return f"a mixture of the row that is explained and row {first + k % b} of the background"
+            return f"a mixture of {self.name} and row {first + k % b} of the background"
 
         return self.output(rows, where).reshape(coalitions, b).sum(axis=1)
 
@@ -238,7 +240,7 @@ class Game:
 
 
 def empty_of(output: Output, background: np.ndarray) -> float:
-    """What nobody is worth: the mean output of the background.
+    """What nobody is worth: the mean output of the background, of which the model gets a copy: it may write into it.
 
     Parameters
     ----------
@@ -255,7 +257,7 @@ def empty_of(output: Output, background: np.ndarray) -> float:
     >>> empty_of(output_of(lambda rows: rows[:, 0]), np.array([[1.0], [4.0]]))
     2.5
     """
-    return float(output(background, "row {} of the background".format).mean())
+    return float(output(background.copy(), "row {} of the background".format).mean())
 
 
 def rows_and_background(x: Any, background: Any) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -287,9 +289,12 @@ def rows_and_background(x: Any, background: Any) -> tuple[np.ndarray, np.ndarray
     """
     x, background = np.asarray(x), np.asarray(background)
     for name, array in (("x", x), ("background", background)):
-        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        if array.dtype.kind not in "biuf":
+            raise CourseError(f"{name}: expected numbers, got {array.dtype}. Encode words as numbers first.")
+        if not np.isfinite(array).all():
+            place = np.argwhere(~np.isfinite(array))[0]
             raise CourseError(
-                f"{name}: expected finite numbers, got {array.dtype} with others. Fill or encode them first."
+                f"{name}: expected finite numbers, got {array[tuple(place)]} at {place.tolist()}. Fill it in first."
             )
     if not len(x) and x.ndim:
         raise CourseError(f"x: expected at least one row to explain, got shape {x.shape}. Look at how it was chosen.")

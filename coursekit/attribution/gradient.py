@@ -23,6 +23,7 @@ from coursekit.attribution.base import Attribution, names_of
 from coursekit.attribution.game import rows_and_background
 from coursekit.attribution.models import NUMBERS_AT_ONCE, ROWS_AT_ONCE, Model, from_torch, is_torch, output_of
 from coursekit.errors import CourseError, ShapeError
+from coursekit.scratch.ops.inputs import expect_rng
 
 __all__ = [
     "expected_gradients",
@@ -143,6 +144,7 @@ def smooth_grad(
         raise CourseError(f"noise: expected a number above 0, got {noise!r}. Without noise it is the plain gradient.")
     if samples < 2:
         raise CourseError(f"samples: expected at least 2, got {samples!r}. One copy has no spread.")
+    expect_rng(rng)
     x, output, grad = _ready(model, x, target)
     total, squares = np.zeros(x.shape), np.zeros(x.shape)
     for _ in range(samples):
@@ -256,6 +258,7 @@ def expected_gradients(
     """
     if samples < 2:
         raise CourseError(f"samples: expected at least 2, got {samples!r}. One gradient has no spread.")
+    expect_rng(rng)
     rows, background, single = rows_and_background(x, background)
     rows, output, grad = _ready(model, rows, target)
     places = (

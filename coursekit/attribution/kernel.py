@@ -19,7 +19,6 @@ Improving KernelSHAP: practical Shapley value estimation using linear regression
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,9 @@ import numpy as np
 from coursekit.attribution.base import Attribution
 from coursekit.attribution.exact import Unfinished, ask_all, explain_rows
 from coursekit.attribution.game import Game
+from coursekit.attribution.regression import Coalitions, Regression, kernel_weights
 from coursekit.errors import CourseError
+from coursekit.scratch.ops.inputs import expect_rng
 
 __all__ = ["Coalitions", "Regression", "choose_coalitions", "kernel_shap", "kernel_weights", "solve_kernel"]
 
@@ -70,7 +71,7 @@ def kernel_shap(
     Raises
     ------
     CourseError
-        If there are fewer samples than 2 d (or than the products need), or the degree is another.
+        If there are fewer samples than 2 d (or than the products need), the degree is another, or rng no Generator.
 
     Examples
     --------
@@ -82,6 +83,7 @@ def kernel_shap(
     if degree not in (None, 1, 3):
         raise CourseError(f"degree: expected 1 or 3, got {degree!r}. Even products move no Shapley value.")
 
+    expect_rng(rng)
     plans: dict[int, Regression] = {}  # by the number of players: rows share their coalitions
 
     def one(game: Game) -> tuple[np.ndarray, np.ndarray]:
@@ -117,30 +119,6 @@ def _ask(game: Game, plan: "Regression") -> tuple[np.ndarray, np.ndarray]:
     return plan.solve(odd, half)
 
 
-def kernel_weights(d: int) -> np.ndarray:
-    """The Shapley kernel: the weight of one coalition of each size.
-
-    Parameters
-    ----------
-    d : int
-
-    Returns
-    -------
-    ndarray, (d - 1,)
-        Of sizes 1 to d - 1. The empty and the full coalition have infinite weight: they are kept as constraints.
-
-    Source
-    ------
-    Lundberg and Lee (2017), theorem 2.
-
-    Examples
-    --------
-    >>> kernel_weights(3)
-    array([0.33333333, 0.33333333])
-    """
-    return np.array([(d - 1) / (math.comb(d, s) * s * (d - s)) for s in range(1, d)])
-
-
 def solve_kernel(
     coalitions: np.ndarray, worth: np.ndarray, weights: np.ndarray, empty: float, full: float
 ) -> np.ndarray:
@@ -174,24 +152,6 @@ def solve_kernel(
     root = np.sqrt(weights)
     first = np.linalg.lstsq(rest * root[:, None], wanted * root)[0]  # (d - 1,)
     return np.append(first, full - empty - first.sum())
-
-
-@dataclass(frozen=True)
-class Coalitions:
-    """Coalitions that were chosen, one of each pair with its complement.
-
-    Attributes
-    ----------
-    first : ndarray of bool, (P, d)
-    weight : ndarray, (P,)
-        Of the pair, in the regression.
-    draws : ndarray of int, (P,)
-        How often it was drawn; 0 where all of its size are there, without any chance.
-    """
-
-    first: np.ndarray
-    weight: np.ndarray
-    draws: np.ndarray
 
 
 def choose_coalitions(d: int, samples: int, rng: np.random.Generator) -> Coalitions:
@@ -237,111 +197,6 @@ def choose_coalitions(d: int, samples: int, rng: np.random.Generator) -> Coaliti
         draws.append(times)
     weight = np.concatenate(weights)
     return Coalitions(np.concatenate(rows), weight / weight.sum(), np.concatenate(draws))
-
-
-class Regression:
-    """The fit of a line, or of a line with products of three, made ready once for all games of the same coalitions.
-
-    With z = 1 for players inside and -1 outside, the odd part of a game, o(S) = (v(S) - v(complement)) / 2, is fitted
-    by sum of c_i z_i (and of c_ijk z_i z_j z_k), under the constraint that all c add up to o(all). Then
-    phi_i = 2 c_i, plus a third of 2 c_ijk for each product that i is in.
-
-    Parameters
-    ----------
-    chosen : Coalitions
-    degree : {1, 3}, optional
-        3 if there are at least two pairs for each coefficient, if left out.
-
-    Attributes
-    ----------
-    chosen : Coalitions
-    degree : int
-
-    Raises
-    ------
-    CourseError
-        If there are fewer pairs than coefficients.
-
-    Examples
-    --------
-    >>> fit = Regression(choose_coalitions(3, 6, np.random.default_rng(0)))
-    >>> z = np.where(fit.chosen.first, 1.0, -1.0)
-    >>> fit.solve(z @ [1.0, 2.0, 3.0], half=6.0)[0].round(12)
-    array([2., 4., 6.])
-    """
-
-    def __init__(self, chosen: Coalitions, degree: int | None = None):
-        self.chosen = chosen
-        d = chosen.first.shape[1]
-        z = np.where(chosen.first, 1.0, -1.0)  # (P, d)
-        share = 2 * np.eye(d)  # (d, columns): what a coefficient gives each player
-        enough = len(z) >= 2 * (d + math.comb(d, 3))
-        self.degree = degree or (3 if enough else 1)
-        if self.degree == 3:
-            z, share = _with_triples(z, share)
-            if len(z) < z.shape[1]:
-                raise CourseError(
-                    f"samples: expected at least {2 * z.shape[1]} coalitions for degree 3, got {2 * len(z)}. "
-                    "Ask for more, or leave the degree to be chosen."
-                )
-        weighted = z * chosen.weight[:, None]
-        gram = weighted.T @ z
-        gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram) / len(gram)
-        inverse = np.linalg.inv(gram)
-        ones = inverse.sum(axis=1)
-        pull = inverse - np.outer(ones, ones) / ones.sum()  # how a unit of weighted z moves the coefficients
-        self._all = ones / ones.sum()  # how o(all) does
-        self._fit = pull @ weighted.T  # (columns, P)
-        self._z, self._share = z, share
-        self._left = np.maximum(1 - (z * self._fit.T).sum(axis=1), 1e-3)  # (P,): 1 - leverage
-        self._draws = chosen.draws
-        self._shares_of_pairs = share @ self._fit[:, chosen.draws > 0]  # (d, drawn)
-
-    def solve(self, odd: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray]:
-        """Shapley values and their standard errors.
-
-        Parameters
-        ----------
-        odd : ndarray, (P,)
-            The odd part of what each pair is worth.
-        half : float
-            o(all) = (v(all) - v(nobody)) / 2.
-
-        Returns
-        -------
-        shares, std_error : ndarray, (d,)
-
-        Examples
-        --------
-        >>> fit = Regression(choose_coalitions(2, 2, np.random.default_rng(0)))
-        >>> fit.solve(np.array([-1.0]), half=3.0)[0]  # one is worth 2 more than the other, and both are worth 6
-        array([2., 4.])
-        """
-        c = self._fit @ odd + self._all * half
-        return self._share @ c, self._standard_error(odd - self._z @ c)
-
-    def _standard_error(self, missed: np.ndarray) -> np.ndarray:
-        """From the scatter of what each drawn pair pulls the shares by, judged by a fit without that pair.
-
-        MacKinnon and White (1985), Some heteroskedasticity-consistent covariance matrix estimators: HC3, the jackknife.
-        """
-        drawn = self._draws > 0
-        if not drawn.any():
-            return np.zeros(len(self._share))
-        times, n = self._draws[drawn], self._draws[drawn].sum()
-        one_draw = (missed / self._left)[drawn] / times  # (drawn,)
-        each = (self._shares_of_pairs) * one_draw  # (d, drawn)
-        mean = each @ times / n
-        return np.sqrt((each - mean[:, None]) ** 2 @ times * n / max(n - 1, 1))
-
-
-def _with_triples(z: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns for all products of three players, each of which gives a third to each of its three."""
-    d = z.shape[1]
-    triples = np.array(list(itertools.combinations(range(d), 3)), dtype=np.int64).reshape(-1, 3)
-    thirds = np.zeros((d, len(triples)))
-    thirds[triples.T, np.arange(len(triples))] = 2 / 3
-    return np.concatenate([z, z[:, triples].prod(axis=2)], axis=1), np.concatenate([share, thirds], axis=1)
 
 
 def _all_of_size(d: int, s: int) -> np.ndarray:

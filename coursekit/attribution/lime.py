@@ -20,6 +20,7 @@ from coursekit.attribution.base import Attribution
 from coursekit.attribution.exact import explain_rows
 from coursekit.attribution.game import Game
 from coursekit.errors import CourseError
+from coursekit.scratch.ops.inputs import expect_rng
 
 __all__ = ["fit_line", "lime", "lime_text", "lime_weights"]
 
@@ -75,6 +76,7 @@ def lime(
     array([1., 4.])
     """
     _expect(samples, width, alpha)
+    expect_rng(rng)
 
     def one(game: Game) -> tuple[np.ndarray, np.ndarray]:
         kept = _variations(samples, game.d, rng)
@@ -124,6 +126,7 @@ def lime_text(
     (('a', 'good', 'film'), 2.0)
     """
     _expect(samples, width, alpha)
+    expect_rng(rng)
     known = list(dict.fromkeys(WORD.findall(text)))
     if not known:
         raise CourseError(f"text: expected at least one word, got {text!r}. Give a sentence.")

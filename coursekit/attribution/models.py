@@ -255,6 +255,10 @@ def evaluating(module: Any) -> Iterator[None]:
     ----------
     module : torch.nn.Module
 
+    Returns
+    -------
+    context manager
+
     Examples
     --------
     >>> import torch

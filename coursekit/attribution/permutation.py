@@ -16,6 +16,7 @@ from coursekit.attribution.base import Attribution
 from coursekit.attribution.exact import Unfinished, explain_rows
 from coursekit.attribution.game import Game
 from coursekit.errors import CourseError
+from coursekit.scratch.ops.inputs import expect_rng
 
 __all__ = ["contributions", "marginal_contributions", "permutation_shapley"]
 
@@ -64,6 +65,8 @@ def permutation_shapley(
     """
     if isinstance(pairs, bool) or not isinstance(pairs, int | np.integer) or pairs < 2:
         raise CourseError(f"pairs: expected a whole number of at least 2, got {pairs!r}. One pair has no spread.")
+
+    expect_rng(rng)
 
     def one(game: Game) -> tuple[np.ndarray, np.ndarray]:
         found: list[np.ndarray] = []  # what each player adds, mean of a pair: (at once, d)

@@ -18,6 +18,7 @@ from coursekit.attribution.exact import explain_rows
 from coursekit.attribution.game import Game
 from coursekit.attribution.models import predictor
 from coursekit.errors import CourseError, ShapeError
+from coursekit.scratch.ops.inputs import expect_rng
 
 __all__ = ["falls_of_score", "occlusion", "permutation_importance"]
 
@@ -118,6 +119,7 @@ def permutation_importance(
         raise ShapeError(f"y: expected one answer for each row of x {x.shape}, got {y.shape}. Keep them paired.")
     if repeats < 2:
         raise CourseError(f"repeats: expected at least 2, got {repeats!r}. One shuffle has no spread.")
+    expect_rng(rng)
     predict = predictor(model)
     falls = falls_of_score(predict, x, y, score, np.array([rng.permutation(len(x)) for _ in range(repeats)]))
     return Attribution(
