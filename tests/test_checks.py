@@ -96,6 +96,20 @@ WITHOUT = {  # exercises for which an edge means nothing, and why
     "lime.weights": {"large values": "its numbers are 0 and 1"},
     "backprop.numerical_gradient": {"float32": "differences of nearly equal numbers need double precision"},
 }
+WITHOUT |= {  # of transfer
+    "label_curve.curve": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its arrays are labels and groups",
+    ),
+    "transfer.replace_head": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its arguments are a network and a number",
+    ),
+    "rates.layers": dict.fromkeys(
+        ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
+        "its arguments are a network and two numbers",
+    ),
+}
 WITHOUT |= {  # the debugging clinic
     f"clinic.case_{letter}": dict.fromkeys(
         ["a batch of one", "only zeros", "large values", "a table that is not square", "float32", "float64"],
