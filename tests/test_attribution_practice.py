@@ -196,7 +196,7 @@ def test_every_coalition_is_asked_once_and_no_more_than_so_many_rows_at_a_time()
     assert len(np.unique(mixed, axis=0)) == 3 * (2**11 - 1) + 1
 
 
-def test_a_background_that_is_too_large_is_asked_in_parts(monkeypatch):
+def test_a_background_or_rows_that_are_too_large_are_asked_in_parts(monkeypatch):
     x, background = RNG(0).normal(size=5), RNG(1).normal(size=(70, 5))
     expected = exact_shapley(bent, x, background).values
     monkeypatch.setattr(game, "NUMBERS_AT_ONCE", 100)
@@ -208,6 +208,9 @@ def test_a_background_that_is_too_large_is_asked_in_parts(monkeypatch):
 
     np.testing.assert_allclose(exact_shapley(watching, x, background).values, expected, atol=1e-12)
     assert max(largest[2:]) <= 20  # after x and the background themselves
+    expected, largest[:] = kernel_shap(bent, x, background[:4], samples=20, rng=RNG(0)).values, []
+    np.testing.assert_allclose(kernel_shap(watching, x, background[:4], samples=20, rng=RNG(0)).values, expected)
+    assert max(largest) <= 20
 
 
 @pytest.mark.parametrize("method", ["kernel", "orders", "occlusion", "exact"])

@@ -130,6 +130,8 @@ def test_chosen_coalitions_are_different_pairs(d, more, seed):
     assert size.min() >= 1 and size.max() <= d - 1
     assert len(both) <= 2 * d + more and chosen.weight.min() > 0
     assert chosen.weight.sum() == pytest.approx(1)
+    per_draw = chosen.weight[chosen.draws > 0] / chosen.draws[chosen.draws > 0]
+    np.testing.assert_allclose(per_draw[1:], per_draw[:-1], err_msg="who is drawn twice weighs twice")
 
 
 def test_the_error_falls_with_the_root_of_the_samples():
@@ -198,6 +200,16 @@ def test_sampled_orders_approach_the_exact_values_and_know_how_far_they_are():
     assert (np.abs(found.values - exact) < 4.5 * found.std_error + 1e-12).all()
     few = permutation_shapley(f, x, background, pairs=25, rng=rng)
     assert 2.5 < few.std_error.mean() / found.std_error.mean() < 6
+
+
+def test_the_error_of_sampled_orders_is_as_large_as_their_scatter():
+    rng = np.random.default_rng(4)
+    f, x, background = network(7), rng.normal(size=7), rng.normal(size=(2, 7))
+    exact = exact_shapley(f, x, background).values
+    runs = [permutation_shapley(f, x, background, pairs=20, rng=np.random.default_rng(seed)) for seed in range(120)]
+    scatter = np.sqrt(np.mean([(run.values - exact) ** 2 for run in runs]))
+    told = np.sqrt(np.mean([run.std_error**2 for run in runs]))
+    assert 0.87 < told / scatter < 1.15
 
 
 # -- players -----------------------------------------------------------------------------------------------------------

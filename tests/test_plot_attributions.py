@@ -79,6 +79,10 @@ def test_a_picture_that_does_not_fit_is_refused(many):
         (lambda: many[0].plot("beeswarm"), "several rows"),
         (lambda: many.plot("image"), "values of pixels"),
         (lambda: Attribution(np.ones((2, 2)), np.array(0.0), np.array(4.0)).plot("bar"), "kind='image'"),
+        (
+            lambda: Attribution(np.ones((2, 2)), np.array(0.0), np.array(4.0)).plot(picture=np.ones((2, 2, 3))),
+            r"picture: expected \(H, W\) of the values \(2, 2\), got \(2, 3\). Channels first",
+        ),
     ):
         with pytest.raises(CourseError, match=message):
             call()

@@ -58,11 +58,14 @@ def attribution_bar(explanation: Any, *, most: int = MOST, title: str = "", ax: 
     most : int
         Features to show, the largest.
     title : str
+        The method, if left out.
     ax : Axes, optional
+        Where to draw; a new figure if left out.
 
     Returns
     -------
     Axes
+        With words that say what is seen.
 
     Raises
     ------
@@ -97,8 +100,8 @@ def waterfall(explanation: Any, *, most: int = MOST, title: str = "", ax: Any = 
         Of one row.
     most : int
         Features to show one by one; the rest is one step.
-    title : str
-    ax : Axes, optional
+    title, ax
+        As in :func:`attribution_bar`.
 
     Returns
     -------
@@ -162,9 +165,8 @@ def beeswarm(explanation: Any, *, most: int = MOST, title: str = "", ax: Any = N
     ----------
     explanation : Attribution
         Of several rows, with `x`.
-    most : int
-    title : str
-    ax : Axes, optional
+    most, title, ax
+        As in :func:`attribution_bar`.
 
     Returns
     -------
@@ -213,8 +215,8 @@ def attribution_map(explanation: Any, *, picture: Any = None, row: int = 0, titl
         Drawn grey below; `x` of the explanation if left out.
     row : int
         Which, of several.
-    title : str
-    ax : Axes, optional
+    title, ax
+        As in :func:`attribution_bar`.
 
     Returns
     -------
