@@ -1,6 +1,7 @@
 """Exercise of *Transfer learning*: layers stay as they are, though the network around them learns."""
 
 import copy
+import inspect
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def _use(obj, x, kind, seed):
                     value.copy_(torch.rand(value.shape) + 0.2)
         network = nn.Sequential(body, nn.Linear(5, 3, dtype=x.dtype)).train()
         before = copy.deepcopy(network)
-        found = obj(body)
+        found = _called(obj, body)
         if not torch.is_grad_enabled():
             raise UnusableAnswerError(
                 "You switched gradients off for all of PyTorch: the new head cannot learn either. Switch them off for "
@@ -92,18 +93,41 @@ def _use(obj, x, kind, seed):
         }
 
 
+_EXPLAINED = {  # what Python says, and what a beginner has done
+    "'generator' object has no attribute": "`parameters()` hands the weights out one by one, in a loop: "
+    "`for p in module.parameters(): p.requires_grad = False`.",
+    "object has no attribute 'weight'": "Not every module has a `weight`: it may be a block of layers. "
+    "`module.parameters()` finds the weights of all of them.",
+    "object is not iterable": "Only an nn.Sequential can be gone through like a list. `module.parameters()` finds all weights.",
+    "object is not subscriptable": "Only an nn.Sequential has numbered layers. `module.parameters()` finds all weights.",
+}
+
+
+def _called(obj, body):
+    try:
+        found = obj(body)
+    except (AttributeError, TypeError) as error:
+        said = next((text for part, text in _EXPLAINED.items() if part in str(error)), None)
+        error.args = (f"{error}. {said}",) if said else error.args
+        raise
+    if inspect.ismethod(found):
+        raise UnusableAnswerError(f"A method comes back that was never called. With brackets: `.{found.__name__}()`.")
+    return found
+
+
 def _learn(network, x):
-    """Three steps of an optimiser that moves every weight whose gradient is not None, if only by its decay."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=0.05, weight_decay=0.1)
-    y = torch.arange(len(x)) % 3
+    """Three steps as an optimiser with weight decay takes them: whatever has a gradient moves, be it 0."""
+    rows = torch.cat([x, 2 * x])  # batch norm needs two
     for _ in range(3):
-        rows = x if len(x) > 1 else x.repeat(2, *[1] * (x.ndim - 1))
-        optimizer.zero_grad()
+        network.zero_grad()
         try:
-            F.cross_entropy(network(rows), y if len(x) > 1 else y.repeat(2)).backward()
+            F.cross_entropy(network(rows), torch.arange(len(rows)) % 3).backward()
         except RuntimeError as error:
             raise UnusableAnswerError(f"The network around it cannot learn any more. PyTorch says: {error}.") from error
-        optimizer.step()
+        with torch.no_grad():
+            for p in network.parameters():
+                if p.grad is not None:
+                    p -= 0.05 * (p.grad + 0.1 * p)
 
 
 def _equal(a, b):
@@ -159,6 +183,35 @@ def _mode_alone(module):
 def _flag_of_the_mode(module):
     module.training = False
     return module.requires_grad_(False)
+
+
+def _flags_of_the_children(module):
+    module.training = False
+    for child in module.children():
+        child.training = False
+    return module.requires_grad_(False)
+
+
+def _no_momentum(module):
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.momentum = 0
+    return module.requires_grad_(False)
+
+
+def _not_tracked(module):
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.track_running_stats = False
+    return module.requires_grad_(False)
+
+
+def _wrapped(module):
+    return torch.no_grad()(module)
+
+
+def _wrapped_and_eval(module):
+    return torch.no_grad()(module.eval())
 
 
 def _eval_then_train(module):
@@ -230,13 +283,6 @@ def _dense_alone(module):
     return module.eval()
 
 
-def _norms_weights_alone(module):
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
-            part.requires_grad_(False)
-    return module.eval()
-
-
 def _returns_nothing(module):
     _reference(module)
 
@@ -276,6 +322,18 @@ _STATISTICS = (
     "The weights stay, but in training mode batch norm goes on counting: its running means move with every batch, and "
     "the frozen layers answer otherwise at the end. Evaluation mode too: `module.eval()`."
 )
+_FLAG = (
+    "`module.training = False` sets the flag of one module: the batch norms deeper inside have their own, and go on "
+    "counting. `module.eval()` sets it for all of them."
+)
+_MEANS_OF_THE_BATCH = (
+    "The running means stay, but in training mode batch norm does not use them: it takes those of the batch, and dropout "
+    "drops. `module.eval()` instead."
+)
+_WRAPPED = (
+    "A function around the module comes back, but the network goes on calling the module itself, whose weights still ask "
+    "for gradients. Switch them off in the module, and return it."
+)
 
 freeze = register(
     Exercise(
@@ -305,10 +363,15 @@ freeze = register(
             _attribute_of_each: _ATTRIBUTE,
             _gradients_alone: _STATISTICS,
             _eval_then_train: _STATISTICS,
-            _flag_of_the_mode: "`module.training = False` sets the flag of the module alone: the batch norms inside it have "
-            "their own, and go on counting. `module.eval()` sets it for all of them.",
+            _flag_of_the_mode: _FLAG,
+            _flags_of_the_children: _FLAG,
+            _no_momentum: _MEANS_OF_THE_BATCH,
+            _not_tracked: _MEANS_OF_THE_BATCH,
+            _wrapped: _WRAPPED,
+            _wrapped_and_eval: _WRAPPED,
             _mode_alone: "Evaluation mode stops batch norm and dropout, but not the weights: they still get gradients, and the "
-            "optimiser moves them. `module.requires_grad_(False)` too, with False and with the underscore.",
+            "optimiser moves them (a gradient that is set to None comes back at the next `backward`). "
+            "`module.requires_grad_(False)` too, with the underscore.",
             _norms_alone_asleep: "Dropout still drops: the frozen layers answer otherwise each time. `module.eval()` quiets all "
             "layers within, batch norm and dropout.",
             _dropout_alone_asleep: "Batch norm is still in training mode, and its running means move. `module.eval()` quiets "
@@ -322,9 +385,8 @@ freeze = register(
             _all_but_last: "The last weight still learns. Go through all of `module.parameters()`: the new head is not in it.",
             _no_biases: _BIASES,
             _no_biases_by_name: _BIASES,
-            _dense_alone: "Only dense layers and convolutions are frozen. Batch norm has weights as well, and other modules may "
-            "have their own: take all of `module.parameters()`.",
-            _norms_weights_alone: "Only batch norm is frozen. Take all of `module.parameters()`.",
+            _dense_alone: "Only dense layers and convolutions are frozen. Batch norm has weights as well: take all of "
+            "`module.parameters()`.",
             _returns_nothing: "Right, but nothing comes back. End with `return module`.",
             _gradients_on_hand: "Right, but it hands back something else. End with `return module`.",
             _copied: "You freeze a copy: the network that holds the module still holds the one that learns. Change the module "

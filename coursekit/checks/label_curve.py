@@ -26,6 +26,8 @@ def _use(obj, labels, sizes, test, splits, groups, seed):
     rng, asked = np.random.default_rng(seed), []
     before = copy.deepcopy(rng.bit_generator.state)
     found = obj(_score(len(labels), asked), labels, sizes, test, splits, rng=rng, groups=groups)
+    if hasattr(found, "__next__"):
+        raise UnusableAnswerError("`yield` hands the splits out one by one. Collect them, and return them all.")
     if not asked:
         raise UnusableAnswerError(
             "`score` was never asked. It learns from the first rows and is judged on the second: "
@@ -80,13 +82,16 @@ def _rows(rows, n, purpose):
     rows = np.asarray(rows)
     if rows.ndim != 1 or not rows.size or rows.dtype.kind not in "iu" or not 0 <= rows.min() <= rows.max() < n:
         raise UnusableAnswerError(f"`score` needs row numbers from 0 to {n - 1} to {purpose}, in one array.")
+    if len(np.unique(rows)) < len(rows):
+        raise UnusableAnswerError(
+            f"`score` got a row twice among those to {purpose}: are these labels? It takes row numbers, as `few_labels` "
+            "hands them back."
+        )
     return rows
 
 
 def _table(found):
     """The answer as an array; a list of lists will do."""
-    if hasattr(found, "__next__"):
-        raise UnusableAnswerError("`yield` hands the splits out one by one. Collect them, and return them all.")
     if isinstance(found, dict):
         raise UnusableAnswerError("Return a table, not a dict: one row a split, one column a size.")
     try:
@@ -126,6 +131,29 @@ def _drawn_once(score, labels, sizes, test, splits, rng, groups):
     return np.array([[score(learn[size], rows) for size in sizes] for _ in range(splits)])
 
 
+def _returns_in_the_loop(score, labels, sizes, test, splits, rng, groups):
+    learn, rows = few_labels(labels, sizes, test, rng=rng, groups=groups)
+    return [score(learn[size], rows) for size in sizes]
+
+
+def _returns_a_row_in_the_loop(score, labels, sizes, test, splits, rng, groups):
+    return [_returns_in_the_loop(score, labels, sizes, test, splits, rng, groups)]
+
+
+def _one_test_for_all(score, labels, sizes, test, splits, rng, groups):
+    _, rows = few_labels(labels, sizes, test, rng=rng, groups=groups)
+    drawn = [few_labels(labels, sizes, test, rng=rng, groups=groups)[0] for _ in range(splits)]
+    return [[score(learn[size], rows) for size in sizes] for learn in drawn]
+
+
+def _rows_called_test(score, labels, sizes, test, splits, rng, groups):
+    found = []
+    for _ in range(splits):
+        learn, test = few_labels(labels, sizes, test, rng=rng, groups=groups)
+        found.append([score(learn[size], test) for size in sizes])
+    return found
+
+
 def _with(judge, after=np.asarray):
     """A wrong answer that draws rightly, but scores or returns something else."""
 
@@ -158,6 +186,10 @@ _first_split = _with(_right, lambda found: found[0])
 _errors = _with(_right, lambda found: 1 - found)
 _per_cent = _with(_right, lambda found: 100 * found)
 _only_last_row_filled = _with(_right, lambda found: np.vstack([0 * found[:-1], found[-1:]]))
+_last_row_everywhere = _with(_right, lambda found: np.tile(found[-1], (len(found), 1)))
+_one_list_for_all = _with(_right, lambda found: np.tile(found.ravel(), (len(found), 1)))
+_whole_numbers = _with(_right, lambda found: found.astype(int))
+_sizes_reversed = _with(_right, lambda found: found[:, ::-1])
 
 
 def _no_groups(score, labels, sizes, test, splits, rng, groups):
@@ -244,6 +276,17 @@ curve = register(
             _last_split: "Only the last split comes back. Keep each one: append it to a list, or write it in its own row.",
             _last_size: "Only the last size of each split comes back. Keep all of them, one column a size.",
             _first_split: "Only the first split comes back. Does `return` stand inside the loop?",
+            _returns_in_the_loop: "One split alone comes back. Is there a loop over splits, and does `return` stand behind it?",
+            _returns_a_row_in_the_loop: "One split alone comes back. `return` belongs behind the loop, not in it.",
+            _one_test_for_all: "The test rows are drawn once, for all splits, and later splits may learn from them. Take both "
+            "from the same call of `few_labels`.",
+            _rows_called_test: "You call the test rows `test`, and so overwrite the number of them: the next split asks for as "
+            "many rows as an array. Give them another name.",
+            _last_row_everywhere: "Every row is the last split: the table holds one and the same list several times. Make a new "
+            "list for each split.",
+            _one_list_for_all: "One list collects the scores of all splits. Begin a new one in each: inside the outer loop.",
+            _whole_numbers: "The scores were cut to whole numbers. Make the table of floating-point numbers.",
+            _sizes_reversed: "The columns are in reverse. Keep the order of `sizes`.",
             _only_last_row_filled: "Only the last row of the table is filled. Write split i in row i.",
             _errors: "You return errors, 1 - accuracy. Asked is what `score` says.",
             _per_cent: "You return per cent. Asked is what `score` says.",

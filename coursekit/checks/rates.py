@@ -120,6 +120,8 @@ def _group(group, names):
         raise UnusableAnswerError("Names stand among the weights. `parameters()` gives the weights without them.")
     if any(isinstance(p, nn.Module) for p in weights):
         raise UnusableAnswerError("Layers stand where weights should be: `list(child.parameters())`.")
+    if any(isinstance(p, list) for p in weights):
+        raise UnusableAnswerError("Lists stand among the weights. A group holds the weights of one child, in one list.")
     if any(id(p) not in names for p in weights):
         raise UnusableAnswerError(
             "A weight is not the network's own. Hand the optimiser the weights, not copies of them."
@@ -164,6 +166,8 @@ _straight_between = _at(lambda lr, decay, k, n: lr - (lr - lr * decay) * k / max
 _divided_by_place = _at(lambda lr, decay, k, n: lr / (1 + decay * k))
 _rest_kept = _at(lambda lr, decay, k, n: lr * (1 - decay) ** k)
 _all_alike = _at(lambda lr, decay, k, n: lr)
+_subtracted = _at(lambda lr, decay, k, n: lr - decay * k)
+_overwritten = _at(lambda lr, decay, k, n: lr * decay ** sum(range(k, n)))
 _powers_of_lr = _at(lambda lr, decay, k, n: (lr * decay) ** k)
 _last_first = lambda network, lr, decay: layer_rates(network, lr, decay)[::-1]  # noqa: E731
 
@@ -202,6 +206,29 @@ def _frozen_in_layers_that_learn(network, lr, decay):
     return [{"params": w, "lr": lr * decay**k} for k, w in zip(range(len(layers))[::-1], layers, strict=True)]
 
 
+def _only_wholly_free(network, lr, decay):
+    layers = [list(c.parameters()) for c in network.children() if all(p.requires_grad for p in c.parameters())]
+    layers = [weights for weights in layers if weights]
+    return [{"params": w, "lr": lr * decay**k} for k, w in zip(range(len(layers))[::-1], layers, strict=True)]
+
+
+def _all_of_nothing(network, lr, decay):
+    layers = [list(c.parameters()) for c in network.children() if all(p.requires_grad for p in c.parameters())]
+    return [{"params": w, "lr": lr * decay**k} for k, w in zip(range(len(layers))[::-1], layers, strict=True)]
+
+
+def _same_dict(network, lr, decay):
+    return [layer_rates(network, lr, decay)[-1]] * len(_with_weights(network))
+
+
+def _first_alone(network, lr, decay):
+    return layer_rates(network, lr, decay)[:1]
+
+
+def _every_weight_alike(network, lr, decay):
+    return [{"params": [p], "lr": lr} for p in network.parameters()]
+
+
 def _one_group(network, lr, decay):
     return [{"params": _learning(network), "lr": lr}]
 
@@ -226,6 +253,16 @@ def _innermost(network, lr, decay):
     layers = [[p for p in m.parameters(recurse=False) if p.requires_grad] for m in network.modules()]
     layers = [weights for weights in layers if weights]
     return [{"params": w, "lr": lr * decay**k} for k, w in zip(range(len(layers))[::-1], layers, strict=True)]
+
+
+def _all_modules(network, lr, decay):
+    layers = [weights for weights in map(_learning, network.modules()) if weights]
+    return [{"params": w, "lr": lr * decay**k} for k, w in zip(range(len(layers))[::-1], layers, strict=True)]
+
+
+def _those_with_a_weight(network, lr, decay):
+    children = [child for child in network.children() if hasattr(child, "weight")]
+    return [{"params": list(c.parameters()), "lr": lr * decay**k} for k, c in enumerate(children[::-1])][::-1]
 
 
 def _head_and_rest(network, lr, decay):
@@ -272,6 +309,7 @@ def _with_empty_groups(network, lr, decay):
 
 
 _FROZEN_STAY = "Frozen weights are handed to the optimiser too. They have nothing to learn: take only those with `p.requires_grad`."
+_DEEPER = "Weights that lie deeper are missing: a child may be a whole block. `child.parameters()` finds all of them."
 _POWER = "From layer to layer the rate is *multiplied* by `decay`: `lr * decay ** k`, with k = 0 for the head."
 
 layers = register(
@@ -306,6 +344,9 @@ layers = register(
             _straight_between: _POWER,
             _divided_by_place: _POWER,
             _one_step_down: "Every layer before the head gets the same rate. " + _POWER,
+            _subtracted: _POWER,
+            _overwritten: "`lr` is overwritten in the loop, so each layer begins from the last one's rate. Give the new rate a "
+            "name of its own.",
             _rest_kept: "You multiply by 1 - decay. `decay` itself is what is left from one layer to the one before it.",
             _powers_of_lr: "`lr` is raised to the power too. Only `decay` is: `lr * decay ** k`.",
             _all_alike: "All layers get the same rate. " + _POWER,
@@ -314,15 +355,26 @@ layers = register(
             _all_and_frozen: "Children without weights to learn (ReLU, pooling, frozen ones) count in the power, and frozen "
             "weights are handed over. Take the weights with `p.requires_grad`, throw out empty lists, then count.",
             _frozen_count: "Frozen layers count in the power. Throw them out first, then count.",
+            _only_wholly_free: "A child with one frozen weight is thrown out, although its others may learn. Throw out weights, "
+            "not children; then lists that are empty.",
+            _all_of_nothing: "`all` of nothing is True: children without any weight (ReLU, pooling) count in the power. Make "
+            "lists of weights, and throw out those that are empty.",
             _frozen_included: _FROZEN_STAY,
             _frozen_in_layers_that_learn: _FROZEN_STAY,
+            _same_dict: "Every group is the last one: one and the same dict stands in the list several times. Make a new dict "
+            "for each layer.",
+            _first_alone: "Only the first group comes back. `return` belongs behind the loop.",
+            _every_weight_alike: "Each weight tensor is a group, all at the same rate. One group for each child, slower and "
+            "slower to the front.",
             _one_group: "All weights are in one group. One group for each child that has weights to learn.",
             _everything_each_time: "Each group holds the weights of the whole network. Take those of its own child: "
             "`child.parameters()`.",
             _weight_by_weight: "Each weight tensor is a group, so a layer's weight and its bias get different rates. One group "
             "for each child.",
-            _direct_weights: "Weights that lie deeper are missing: a child may be a whole block. `child.parameters()` finds all "
-            "of them.",
+            _direct_weights: _DEEPER,
+            _those_with_a_weight: _DEEPER,
+            _all_modules: "`modules()` goes through the network itself and all that lies inside its children, so weights come "
+            "several times. One group for each of `network.children()`.",
             _innermost: "The layers inside the children are groups of their own (`modules()`, or a loop within the loop). One "
             "group for each of `network.children()`, with all that lies in it.",
             _head_and_rest: "Two groups, the head and the rest. Each child that has weights to learn is a group.",

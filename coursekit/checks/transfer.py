@@ -69,10 +69,10 @@ def _use(obj, kind, width, old, new, seed):
         given = _network(kind, width, old, seed)
         before = copy.deepcopy(given)
         x = torch.rand(3, 4)
-        made = _expect_network(obj(given, new), given)
+        made = _expect_network(_called(obj, given, new), given)
         return {
             "children": ", ".join(name for name, _ in made.named_children()),
-            "last child": type(list(made.children())[-1]).__name__,
+            "last child": _kind(list(made.children())[-1]),
             "shape of the scores": str(tuple(_answered(made, x).shape)),
             "shape of the head's weight": str(_shape(made, "weight")),
             "shape of the head's bias": str(_shape(made, "bias")),
@@ -84,6 +84,36 @@ def _use(obj, kind, width, old, new, seed):
         }
 
 
+_NAME = (
+    "The head is called otherwise in other networks (`head`, `fc`, in an nn.Sequential a number). Take the last pair of "
+    "`named_children()`, and put the new layer there with `setattr(copied, name, ...)`."
+)
+_EXPLAINED = {  # what Python says, and what a beginner has done
+    "Boolean value of Tensor": "`bias` is True or False: `bias=old.bias is not None`.",
+    "'generator' object": "`named_children()` hands out one by one. `list(...)` around it makes a list, whose last is `[-1]`.",
+    "'Linear' object": "The head is an nn.Linear: it has `in_features`, `out_features`, `weight` and `bias`.",
+    "object has no attribute": _NAME,
+    "object is not subscriptable": _NAME,
+    "object does not support item assignment": _NAME,
+}
+
+
+def _called(obj, given, new):
+    try:
+        return obj(given, new)
+    except NotImplementedError:  # nothing is written yet
+        raise
+    except (RuntimeError, AttributeError, TypeError) as error:
+        if said := next((text for part, text in _EXPLAINED.items() if part in str(error)), None):
+            error.args = (f"{error}. {said}",)
+        raise
+
+
+def _kind(layer):
+    within = ", ".join(_kind(part) for part in layer.children())
+    return type(layer).__name__ + (f"({within})" if within else "")
+
+
 def _expect_network(made, given):
     if made is None:
         raise UnusableAnswerError("Nothing comes back. End with `return`, and the name of the new network.")
@@ -93,6 +123,12 @@ def _expect_network(made, given):
         raise UnusableAnswerError("Only the new head comes back. Put it in the copy, and return the copy.")
     if not list(made.children()):
         raise UnusableAnswerError("The network that comes back has no layers.")
+    was, now = ([name for name, _ in network.named_children()] for network in (given, made))
+    if len(now) >= len(was) and now[: len(was) - 1] == was[:-1] and now != was:
+        raise UnusableAnswerError(
+            f"The head is the child {was[-1]!r}; your new layer is {now[-1]!r}. `copied.name = ...` makes a child that is "
+            "called just that. The name that you were told by `named_children()` goes through `setattr(copied, name, ...)`."
+        )
     return made
 
 
@@ -101,12 +137,10 @@ def _answered(made, x):
         with torch.no_grad():
             return made.eval()(x)
     except RuntimeError as error:
-        if "shapes cannot be multiplied" in str(error):
-            raise UnusableAnswerError(
-                "The new network does not run: a layer gets more or fewer numbers than it takes. The new head takes as "
-                f"many as the old one, `in_features`, and everything before it stays. PyTorch says: {error}."
-            ) from error
-        raise
+        raise UnusableAnswerError(
+            "The new network does not run: a layer gets more or fewer numbers than it takes. The new head takes as many "
+            f"as the old one, `in_features`, and everything before it stays. PyTorch says: {error}."
+        ) from error
 
 
 def _shape(made, name):
@@ -158,6 +192,20 @@ def _in_place(network, classes):
     return network
 
 
+def _in_place_then_copied(network, classes):
+    return copy.deepcopy(_in_place(network, classes))
+
+
+def _in_the_wrong_one(network, classes):
+    made = copy.deepcopy(network)
+    _in_place(network, classes)
+    return made
+
+
+def _first_comes_back(network, classes):
+    return network
+
+
 def _shallow(network, classes):
     made = copy.copy(network)
     made._modules = dict(network._modules)
@@ -167,38 +215,6 @@ def _shallow(network, classes):
 def _number_only(network, classes):
     made = copy.deepcopy(network)
     _last(made)[1].out_features = classes
-    return made
-
-
-def _called_head(network, classes):
-    made = copy.deepcopy(network)
-    old = _last(made)[1]
-    made.head = nn.Linear(old.in_features, classes, bias=old.bias is not None)
-    return made
-
-
-def _called_fc(network, classes):
-    made = copy.deepcopy(network)
-    old = _last(made)[1]
-    made.fc = nn.Linear(old.in_features, classes, bias=old.bias is not None)
-    return made
-
-
-def _by_number(network, classes):
-    made = copy.deepcopy(network)
-    made[-1] = nn.Linear(made[-1].in_features, classes)
-    return made
-
-
-def _asks_for_head(network, classes):
-    made = copy.deepcopy(network)
-    made.head = nn.Linear(made.head.in_features, classes, bias=made.head.bias is not None)
-    return made
-
-
-def _asks_for_fc(network, classes):
-    made = copy.deepcopy(network)
-    made.fc = nn.Linear(made.fc.in_features, classes, bias=made.fc.bias is not None)
     return made
 
 
@@ -319,10 +335,6 @@ _SHALLOW = (
     "The copy shares its layers with the first network: what one learns, the other forgets. `copy.deepcopy(network)` "
     "copies the weights too."
 )
-_NAME = (
-    "The head is called otherwise in other networks (`head`, `fc`, in an nn.Sequential a number). Take the last pair of "
-    "`named_children()`, and put the new layer there with `setattr(copied, name, ...)`."
-)
 _STRUNG = (
     "You strung the children together in an nn.Sequential. What the network's own `forward` does between them is lost, "
     "and so are their names. Keep the copy, and replace its last child alone."
@@ -352,14 +364,13 @@ replace_head = register(
         ],
         misconceptions={
             _in_place: _IN_PLACE,
+            _in_place_then_copied: _IN_PLACE,
+            _in_the_wrong_one: "The new head went into the network that was handed in, and the copy has kept the old one. It "
+            "is the copy that changes.",
+            _first_comes_back: "You return the network that was handed in. Return the copy.",
             _shallow: _SHALLOW,
             _number_only: "The head still has the weights of the old classes (`out_features` is only a note). Put a new "
             "nn.Linear in its place.",
-            _called_head: _NAME,
-            _called_fc: _NAME,
-            _asks_for_head: _NAME,
-            _asks_for_fc: _NAME,
-            _by_number: _NAME,
             _one_more: _ONE_MORE,
             _head_twice: _ONE_MORE,
             _strung: _STRUNG,
