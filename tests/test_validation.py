@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from coursekit.errors import CourseError, ShapeError
 from coursekit.train import fit
-from coursekit.validation import PowerLaw, early_stopping, fit_power_law, k_fold
+from coursekit.validation import PowerLaw, early_stopping, fit_power_law, k_fold, label_curve
 
 # -- folds ------------------------------------------------------------------------------------------------------------
 
@@ -153,3 +153,59 @@ def test_curves_that_cannot_be_fitted():
         fit_power_law([1, 2, 3], [0.3, 0.2, 0.1], floor=True)
     with pytest.raises(CourseError, match="error: expected numbers above 0, got 0"):
         fit_power_law([1, 2], [0.1, 0.0])
+
+
+# -- label curves -----------------------------------------------------------------------------------------------------
+
+
+def test_label_curve_judges_all_sizes_of_a_split_on_one_test_and_nests_what_is_learned_from():
+    labels, groups = np.repeat([0, 1, 2], 20), np.arange(60) // 2
+    asked = []
+
+    def score(learn, test):
+        asked.append((set(learn.tolist()), set(test.tolist())))
+        return len(asked)
+
+    found = label_curve(score, labels, [1, 4, 8], 5, 3, rng=np.random.default_rng(0), groups=groups)
+    np.testing.assert_array_equal(found, np.arange(1, 10).reshape(3, 3))
+    splits = [asked[k : k + 3] for k in (0, 3, 6)]
+    for (first, test), (second, same), (third, again) in splits:
+        assert test == same == again and len(test) == 15
+        assert first < second < third and [len(first), len(second), len(third)] == [3, 12, 24]
+        assert not {*groups[list(third)].tolist()} & {*groups[list(test)].tolist()}
+    assert len({frozenset(split[0][1]) for split in splits}) == 3
+
+
+def test_label_curves_of_two_methods_with_generators_of_one_seed_see_the_same_rows():
+    labels, seen = np.repeat([0, 1], 30), {"a": [], "b": []}
+
+    def method(name):
+        return lambda learn, test: seen[name].append((learn.tolist(), test.tolist())) or 0.5
+
+    for name in seen:
+        label_curve(method(name), labels, [2, 9], 6, 4, rng=np.random.default_rng(5))
+    assert seen["a"] == seen["b"]
+
+
+def test_label_curve_of_a_nearest_mean_rises_and_settles():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 400)
+    x = rng.normal(size=(800, 30)) + 0.35 * labels[:, None]
+
+    def score(learn, test):
+        means = np.stack([x[learn[labels[learn] == k]].mean(axis=0) for k in (0, 1)])
+        nearest = np.linalg.norm(x[test, None] - means, axis=2).argmin(axis=1)
+        return np.mean(nearest == labels[test])
+
+    curve = label_curve(score, labels, [2, 20, 200], 100, 10, rng=rng)
+    few, some, many = curve.mean(axis=0)
+    assert few + 0.05 < some < many <= 1
+    assert curve[:, 0].std() > curve[:, 2].std()
+
+
+def test_label_curves_that_cannot_be():
+    labels, rng = np.repeat([0, 1], 5), np.random.default_rng(0)
+    with pytest.raises(CourseError, match="splits: expected at least 1, got 0"):
+        label_curve(lambda *_: 0.0, labels, [1], 1, 0, rng=rng)
+    with pytest.raises(CourseError, match="labels: expected 4 rows of each class to learn from and 2 to test on"):
+        label_curve(lambda *_: 0.0, labels, [1, 4], 2, 1, rng=rng)
