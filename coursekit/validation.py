@@ -125,7 +125,6 @@ def label_curve(
     sizes: Sequence[int],
     test: int,
     splits: int,
-    *,
     rng: np.random.Generator,
     groups: np.ndarray | None = None,
 ) -> np.ndarray:

@@ -14,18 +14,18 @@ __all__ = ["curve"]
 
 def _cases(rng):
     yield np.repeat([0, 1], 12), [2, 5], 3, 3, rng.permutation(np.arange(24) // 2), int(rng.integers(1000))
-    yield np.repeat([0, 1, 2], 15), [1, 3, 6], 4, 4, rng.permutation(np.arange(45) // 3), int(rng.integers(1000))
+    yield np.repeat([0, 1, 2], 15), (1, 3, 6), 4, 4, rng.permutation(np.arange(45) // 3), int(rng.integers(1000))
     yield rng.permutation(np.repeat([4, 7, 9], 14)), [2, 4], 5, 2, None, int(rng.integers(1000))  # no groups
     yield np.repeat([0, 1], 12), [3], 4, 3, rng.permutation(np.arange(24) // 2), int(rng.integers(1000))  # one size
     yield np.repeat([0, 1], 16), [2, 6], 4, 1, np.arange(32) // 4, int(rng.integers(1000))  # one split
-    yield np.repeat([0, 1, 2], 12), [4, 2, 1], 3, 5, np.arange(36) // 2, int(rng.integers(1000))  # falling sizes
+    yield np.repeat([0, 1, 2], 12), (4, 2, 1), 3, 5, np.arange(36) // 2, int(rng.integers(1000))  # falling sizes
 
 
 def _use(obj, labels, sizes, test, splits, groups, seed):
     """The curve, and what `score` was asked about on the way."""
     rng, asked = np.random.default_rng(seed), []
     before = copy.deepcopy(rng.bit_generator.state)
-    found = obj(_score(len(labels), asked), labels, sizes, test, splits, rng=rng, groups=groups)
+    found = obj(_score(len(labels), asked), labels, sizes, test, splits, rng, groups)
     if hasattr(found, "__next__"):
         raise UnusableAnswerError("`yield` hands the splits out one by one. Collect them, and return them all.")
     if not asked:

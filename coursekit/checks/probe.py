@@ -47,7 +47,7 @@ _EXPLAINED = {  # what NumPy raises, and where to look
 
 def _use(obj, features, labels, others, alpha):
     try:
-        found = obj(features, labels, others, alpha=alpha)
+        found = obj(features, labels, others, alpha)
     except (ValueError, IndexError) as error:  # LinAlgError is a ValueError
         if not isinstance(error, IndexError) or "out of bounds" in str(error):
             error.args = (f"{error}. {_EXPLAINED.get(type(error), '')}".strip(),)

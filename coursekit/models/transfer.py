@@ -16,7 +16,7 @@ from coursekit.errors import CourseError, expect_shape
 __all__ = ["freeze", "layer_rates", "linear_probe", "probe_head", "replace_head"]
 
 
-def linear_probe(features: np.ndarray, labels: np.ndarray, others: np.ndarray, *, alpha: float = 1.0) -> np.ndarray:
+def linear_probe(features: np.ndarray, labels: np.ndarray, others: np.ndarray, alpha: float = 1.0) -> np.ndarray:
     r"""Score rows by a ridge regression from features to classes, learned from a few rows.
 
     With :math:`A` the features, standardised and divided by :math:`\sqrt D`, and :math:`T` (N, K) equal to
