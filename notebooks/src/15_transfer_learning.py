@@ -891,7 +891,7 @@ The near source saves most of the steps. The far one saves few or none: a head s
 r"""
 ## 7. Fine-tuning the large network
 
-The probe left the large network as it was. Would it be better still if its body learned too? To train all of it on this computer would take minutes for each split. But the lower half, as section 4 showed, is the general one. So freeze it, and let the blocks above learn: from block 10 to the one that the probe reads from. What the frozen half answers to each picture is computed once and kept, as before.
+The probe left the large network as it was. Would it be better still if its body learned too? To train all of it on this computer would take minutes for each split. But the lower half, as section 4 showed, is the general one. So freeze it, and let the blocks above learn: from block 11 to the one that the probe reads from. What the frozen half answers to each picture is computed once and kept, as before.
 
 Where should the new head begin? With random weights, its first gradients are large and meaningless, and they go straight into the body that we wanted to keep (Kumar et al., 2022). The remedy costs nothing: begin with the probe. `probe_head` from the course's package makes a dense layer of it. So at step 0 the network *is* the probe, and whatever it gains is what fine-tuning adds.
 """
@@ -908,11 +908,11 @@ predict(
 )
 
 # %%
-BELOW = 9  # blocks that stay frozen
+BELOW = 10  # blocks that stay frozen
 TUNING = {50: 12, 200: 30, 700: 70}  # steps, by pictures to learn from
 lower = freeze(imagenet.features[:BELOW])
 enlarged = prepared(coloured(targets["sketches"].x), SIDE)
-kept_maps = in_parts(lower, enlarged)  # (N, 80, 4, 4)
+kept_maps = in_parts(lower, enlarged)  # (N, 112, 4, 4)
 probed = features["sketches"][DEPTH]
 
 
