@@ -76,7 +76,8 @@ class Row:
 def names() -> list[str]:
     """The names that :func:`coursekit.datasets.load` knows: sets with classes and a test set.
 
-    Weights of networks, texts, series and pictures without a split have rows too, and are read by functions of their own (`read_by`).
+    Weights of networks, texts, series and pictures without a split have rows too, and are read by functions of their
+    own (`read_by`).
 
     Examples
     --------
