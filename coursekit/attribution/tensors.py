@@ -155,7 +155,9 @@ def grad_cam(features: Callable[[Tensor], Tensor], head: Score, x: Tensor) -> Te
 
 @torch.no_grad()
 def deletion_curve(score: Score, x: Tensor, values: Tensor, baseline: Tensor, steps: int = 10) -> Tensor:
-    """The score while features give way to a baseline, those of the largest values first.
+    """The score while features give way to a baseline, those of the largest values first; equal ones as they stand.
+
+    A map with many zeros is judged by where its features stand: add a little noise to it, or say so.
 
     Parameters
     ----------
@@ -187,7 +189,8 @@ def deletion_curve(score: Score, x: Tensor, values: Tensor, baseline: Tensor, st
         raise CourseError(f"steps: expected at least 1, got {steps!r}. 20 is usual.")
     if values.shape != x.shape:
         raise ShapeError(f"values: expected one for each feature {tuple(x.shape)}, got {tuple(values.shape)}.")
-    rank = values.flatten(1).argsort(dim=1, descending=True).argsort(dim=1).view(x.shape)  # 0 for the largest
+    order = values.flatten(1).argsort(dim=1, descending=True, stable=True)  # (N, D)
+    rank = order.argsort(dim=1).view(x.shape)  # 0 for the largest
     features = x[0].numel()
     gone = [rank < round(k * features / steps) for k in range(steps + 1)]  # (N, ...) each
     return torch.stack([score(torch.where(one, baseline, x)) for one in gone])
