@@ -1,7 +1,7 @@
 """Explanations beside those of others, shap, captum and scikit-learn: the same rows, at an error that is no larger.
 
 Exact values are the judge. Everybody explains the same 50 rows of a small network with 12 features. We ask fewer
-coalitions where fewer are enough: the errors of both stand beside the ratio, so that nobody has to take our word for it.
+coalitions where fewer are enough: the errors of both stand beside the ratio, so that nobody need take our word for it.
 """
 
 import warnings
