@@ -61,7 +61,7 @@ def _probe(
     centre=lambda a, o: (a.mean(axis=0), a.std(axis=0)),
     zero=lambda std: np.where(std == 0, 1, std),
     root=np.sqrt,
-    targets=lambda y, k: np.eye(k)[y] - 1 / k,
+    targets=lambda y, k: np.eye(k)[y],
     weights=lambda a, t, alpha: a.T @ np.linalg.inv(a @ a.T + alpha * np.eye(len(a))) @ t,
     after=lambda found: found,
     own=False,
@@ -96,7 +96,7 @@ _ddof = _probe(lambda a, o: (a.mean(axis=0), a.std(axis=0, ddof=1)))
 _one_mean = _probe(lambda a, o: (a.mean(), a.std()))
 _divided_by_zero = _probe(zero=lambda std: std)
 _plus_a_little = _probe(zero=lambda std: std + 1e-10)  # right: the weight of a feature that does not vary is 0
-_targets_as_they_are = _probe(targets=lambda y, k: np.eye(k)[y])  # right: A has no mean, and takes T's away
+_targets_centred = _probe(targets=lambda y, k: np.eye(k)[y] - 1 / k)  # right: A has no mean, and takes T's away
 _no_root = _probe(root=lambda d: 1)
 _by_d = _probe(root=lambda d: d)
 _plus_and_minus = _probe(targets=lambda y, k: 2 * np.eye(k)[y] - 1)
@@ -208,7 +208,7 @@ scores = register(
             "Four steps: mean and standard deviation of `features`; A and T; W; then the others, made the same way as A, "
             "times W.",
             "`std = features.std(axis=0)`, and where it is 0, put 1. A is (features - mean) / (std * sqrt(D)). T is "
-            "`np.eye(K)[labels] - 1 / K`.",
+            "`np.eye(K)[labels]`.",
             "`W = A.T @ np.linalg.solve(A @ A.T + alpha * np.eye(N), T)`, and "
             "`return (others - mean) / (std * np.sqrt(D)) @ W`.",
         ],
@@ -244,10 +244,10 @@ scores = register(
             "of features.",
             _by_d: "`alpha` counts D times too much: either you divide by D where its root is meant, `np.sqrt(D)`, or you "
             "multiply `alpha` by D.",
-            _plus_and_minus: "T is +1 and -1. It is 1 - 1/K for a row's class, and -1/K elsewhere.",
+            _plus_and_minus: "T is +1 and -1. It is 1 for a row's class, and 0 elsewhere.",
             _one_number: "You fit the labels as if they were amounts. Class 2 is not twice class 1: one column a class, "
-            "`np.eye(K)[labels] - 1 / K`.",
-            _one_and_a_share: "T is 1 for a row's class. It is 1 - 1/K: subtract 1/K everywhere.",
+            "`np.eye(K)[labels]`.",
+            _one_and_a_share: "T is 1 for a row's class and -1/K elsewhere. Elsewhere it is 0.",
             _with_intercept: "An intercept is added. Leave it out (`fit_intercept=False`): the features have no mean.",
             _weights_alone: "You return the weights W. Asked are the scores of `others`: their features, standardised, times W.",
             _winners: "You return the winning classes. Asked are the scores, one column a class.",
@@ -264,6 +264,6 @@ scores = register(
             _no_inverse: "The inverse is missing: `np.linalg.solve(A @ A.T + alpha * np.eye(N), T)`.",
             _scores_of_the_learned: "These are the scores of the rows that were learned from. Asked are those of `others`.",
         },
-        variants=(_in_d, _by_least_squares, _plus_a_little, _targets_as_they_are),
+        variants=(_in_d, _by_least_squares, _plus_a_little, _targets_centred),
     )
 )
