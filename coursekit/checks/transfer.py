@@ -206,6 +206,12 @@ def _first_comes_back(network, classes):
     return network
 
 
+def _in_place_with_a_bias(network, classes):
+    name, old = _last(network)
+    setattr(network, name, nn.Linear(old.in_features, classes))
+    return network
+
+
 def _shallow(network, classes):
     made = copy.copy(network)
     made._modules = dict(network._modules)
@@ -364,6 +370,7 @@ replace_head = register(
         ],
         misconceptions={
             _in_place: _IN_PLACE,
+            _in_place_with_a_bias: _IN_PLACE,
             _in_place_then_copied: _IN_PLACE,
             _in_the_wrong_one: "The new head went into the network that was handed in, and the copy has kept the old one. It "
             "is the copy that changes.",
