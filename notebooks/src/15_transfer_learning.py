@@ -179,7 +179,7 @@ The numbers are percent right on new pictures, with the standard deviation over 
 
 ## 2. A network that has seen a million photographs
 
-EfficientNet-Lite0 was trained by its authors on ImageNet: 1.3 million photographs of a thousand kinds of things. That is the **source** task. Its weights are here, in five megabytes. It is a chain of 18 blocks. Each narrows the picture or widens the channels, and the last gives 1,280 numbers, from which a dense layer, the **head**, makes a thousand scores. Everything before the head is the **body**.
+EfficientNet-Lite0 was trained by its authors on ImageNet: 1.3 million photographs of a thousand kinds of things. That is the **source** task. Its weights are here, in five megabytes. It is a chain of 18 blocks. On the way the picture gets smaller and the channels more, until 1,280 numbers are left, from which a dense layer, the **head**, makes a thousand scores. Everything before the head is the **body**.
 
 A head for a thousand kinds of photographs is of no use for emoji. But to tell a thousand kinds apart, the body must have found things worth looking at. Perhaps they are worth looking at in a drawing, too.
 
@@ -373,15 +373,15 @@ by_depth = {
     ).T
     for name, target in targets.items()
 }  # (S, blocks), with 20 labels
-plot.show(
-    plot.lines(
-        [k + 1 for k in depths],
-        by_depth,
-        xlabel="block after which the probe reads",
-        ylabel="accuracy with 20 labels a class",
-        title="Late layers are specific",
-    )
+axes = plot.lines(
+    [k + 1 for k in depths],
+    by_depth,
+    xlabel="block after which the probe reads",
+    ylabel="accuracy with 20 labels a class",
+    title="How deep to read",
 )
+axes.set_xticks([1, *range(3, len(depths) + 1, 3)])
+plot.show(axes)
 best_block = {name: int(found.mean(axis=0).argmax()) for name, found in by_depth.items()}
 print("best block:", ", ".join(f"{name} {k + 1}" for name, k in best_block.items()))
 middle = np.mean(list(best_block.values()))
@@ -442,7 +442,7 @@ The chosen block is ahead of the last: so much for "late is specific". "Early is
 
 ## 5. The honest opponent: from scratch
 
-Nothing says yet that all this beats a small network that learns from our few pictures alone. Such a comparison is easily bent: train the opponent too briefly, and transfer looks wonderful. So our opponent gets three things: shifted copies of its pictures (augmentation, notebook 06), a learning rate that was tried out on other kinds of sketches, and enough steps. Whether they are enough is measured below.
+Nothing says yet that all this beats a small network that learns from our few pictures alone. Such a comparison is easily bent: train the opponent too briefly, and transfer looks wonderful. So our opponent gets three things: shifted copies of its pictures (augmentation, notebook 06), a learning rate that was tried out on other kinds of sketches (as the probe's block was), and enough steps. Whether they are enough is measured below.
 
 It is small, like the networks of notebook 09: three convolutions that each halve the picture, with batch norm, and a head.
 """
@@ -555,7 +555,7 @@ for name in targets:
 
 # %% [markdown]
 r"""
-Was it trained long enough? Give it twice the steps, on the sketches, with twenty labels. What it gains must be little beside the distance that we shall speak of, or the comparison is unfair.
+Was it trained long enough? Give it twice the steps, on the sketches, with twenty labels. What it gains must be well below the distance that we shall speak of, or the comparison is unfair.
 """
 
 # %%
@@ -577,12 +577,12 @@ print(
 distance = (curves["sketches"]["probe, chosen block"] - once)[:, 1].mean()
 print(
     f"gained by twice the steps: {100 * (twice[:, 0] - once[:, 1]).mean():+.1f} points; "
-    f"the probe at the chosen block is {100 * distance:+.1f} points away"
+    f"the probe at the chosen block is {100 * distance:.1f} points away"
 )
 
 # %% [markdown]
 r"""
-Longer training would bring it a little nearer, and not to the probe. (It would also double the wait. For a paper one would wait.) Now everybody side by side. First a guess.
+Longer training would bring it nearer, but not to the probe. (It would also double the wait. For a paper one would wait.) Now everybody side by side. First a guess.
 """
 
 # %%
@@ -613,8 +613,10 @@ for ax, name in zip(axes, targets, strict=True):
         ax=ax,
     )
     ax.set_xticks(SIZES[name], [str(size) for size in SIZES[name]])
-    if name != "tiles":
-        ax.get_legend().remove()
+    ax.get_legend().remove()
+figure.legend(
+    *axes[0].get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=5
+)
 plot.show(figure)
 for name in targets:
     table(name)
@@ -800,23 +802,23 @@ for source in sources:
         "sketches",
         training("sketches", fine_tuned(source), histories=histories[source]),
     )
-plot.show(
-    plot.lines(
-        SIZES["sketches"],
-        {
-            "from scratch": once,
-            **{
-                f"{way}: {source}": on_sketches[f"{way}, learned {source}"]
-                for way in ("frozen", "fine-tuned")
-                for source in sources
-            },
+axes = plot.lines(
+    SIZES["sketches"],
+    {
+        "from scratch": once,
+        **{
+            f"{way}: {source}": on_sketches[f"{way}, learned {source}"]
+            for way in ("frozen", "fine-tuned")
+            for source in sources
         },
-        xlabel="labels a class",
-        ylabel="accuracy on sketches",
-        title="Two sources of our own",
-        log="x",
-    )
+    },
+    xlabel="labels a class",
+    ylabel="accuracy on sketches",
+    title="Two sources of our own",
+    log="x",
 )
+axes.set_xticks(SIZES["sketches"], [str(size) for size in SIZES["sketches"]])
+plot.show(axes)
 table("sketches")
 
 # %%
@@ -840,11 +842,11 @@ claim("transfer-always-helps").judge(
 
 # %% [markdown]
 r"""
-This is **negative transfer**. The frozen body that knows clothes is better than a random one (see the table), so it did carry something over. It is worse than no transfer at all: what it sees in a picture is not what sketches need, and frozen it cannot learn to see it. Fine-tuned from the same start, the harm is gone, and with it nearly all of the influence of the source. The near source is another matter, above all with five labels.
+This is **negative transfer**. The frozen body that knows clothes is better than a random one (see the table), so it did carry something over. It is worse than no transfer at all: what it sees in a picture is not what sketches need, and frozen it cannot learn to see it. Fine-tuned from the same start, the harm is gone, and with it most of the influence of the source. The near source is another matter, above all with five labels.
 
 So a good source is large, or near; ours of clothes is neither.
 
-**General, and specific to what?** Now the question that section 4 left open. Two networks, alike in build, one trained on clothes, one on other sketches. Read from each after its first layer, after its second, after its third, with a probe for our sketches. If a layer is *general*, it does not matter what the network was trained on.
+**General, and specific to what?** Now the question that section 4 left open. Two networks, alike in build, one trained on clothes, one on other sketches. Read from each after its first layer, after its second, after its third, with a probe for our sketches. (This probe sees all numbers of a layer, not means over places: the networks are small.) If a layer is *general*, it does not matter what the network was trained on.
 """
 
 # %%
@@ -945,7 +947,7 @@ claim("pretraining-converges-faster").judge(
 
 # %% [markdown]
 r"""
-The near source saves most of the steps. The far one is ahead in the first steps, too, but in the end it saves much less; how much, and whether anything at all, differs from draw to draw.
+The near source saves most of the steps. The far one is ahead in the first steps, too, but on the way to the level that we asked for it saves less; how much, and whether anything at all, differs from draw to draw.
 
 ## 7. Fine-tuning the large network
 
@@ -959,9 +961,9 @@ predict(
     "transfer.tuning",
     "On the sketches, what does fine-tuning the upper blocks add to the probe?",
     [
-        "points with 5 labels as with 70: a body that may learn is better than one that may not",
-        "with 5 labels it harms, with 70 it is about level or gains a little",
-        "with 5 labels it gains, with 70 it harms",
+        "clear gains, with 5 labels as with 70: a body that may learn is better than one that may not",
+        "little or nothing with 70 labels, and with 5 it rather harms",
+        "with few labels it ruins the network: far below the probe",
     ],
 )
 
@@ -1007,19 +1009,19 @@ few_gain, many_gain = gain[:, 0].mean(), gain[:, -1].mean()
 reveal(
     "transfer.tuning",
     f"points over the probe with 5 / 20 / 70 labels: {in_points(gain)}",
-    0 if min(few_gain, many_gain) > 0.01 else 1 if many_gain > few_gain else 2,
+    0 if min(few_gain, many_gain) > 0.03 else 2 if min(few_gain, many_gain) < -0.12 else 1,
 )
 
 # %%
 claim("fine-tuning-beats-the-probe").judge(
-    few_gain < 0.01 and many_gain > few_gain,
+    few_gain < 0.02 and many_gain > -0.04,
     evidence=f"sketches, points over the linear probe with 5 / 20 / 70 labels: {in_points(gain)}; "
     f"with 5 labels better in {int((gain[:, 0] > 0).sum())} of {SPLITS} splits",
 )
 
 # %% [markdown]
 r"""
-Few pictures to learn from, and hundreds of thousands of weights to spoil: with five labels a class, what fine-tuning changes is mostly for the worse. (A lower rate does less harm; in the limit it does nothing, and one has the probe. On other kinds of sketches we also tried twice the steps, and three blocks in place of two: the picture was the same.) With seventy it has stopped harming. So where is the great gain that one reads about? It needs more than we have: more pictures, and shifted ones, which our trick of keeping the frozen blocks' answers does not allow. The experiment does not say "never fine-tune". It says: have the probe beside it, always. It costs a fraction of a second, and it is hard to beat when labels are few.
+Few pictures to learn from, and hundreds of thousands of weights to spoil: with five labels a class, what fine-tuning changes is mostly for the worse. (On other kinds of sketches we also tried twice the steps, three blocks in place of two, and a third of the rate: the picture was much the same. The lower the rate, the less the harm; in the limit fine-tuning does nothing, and one has the probe.) With seventy it has stopped harming. So where is the great gain that one reads about? It needs more than we have: more pictures, and shifted ones, which our trick of keeping the frozen blocks' answers does not allow. The experiment does not say "never fine-tune". It says: have the probe beside it, always. It costs a fraction of a second, and it is hard to beat when labels are few.
 
 ## 8. Forgetting
 
@@ -1057,7 +1059,7 @@ def layer_rates(network, lr, decay):
 
 # %% [markdown]
 r"""
-Five ways to teach sketches, with twenty labels a class, to the network that knows clothes. In some of them batch norm keeps the statistics that it had. And since slow early layers mean less change in all, there must be an opponent that changes little without any such pattern: a tenth of the rate for every layer.
+Five ways to teach sketches, with twenty labels a class, to the network that knows clothes. In some of them batch norm keeps the statistics that it had. And since slow early layers mean less change in all, there must be an opponent that changes little without any such pattern: a fifth of the rate for every layer.
 """
 
 # %%
@@ -1085,7 +1087,7 @@ WAYS = {  # rate of the head, its decay from layer to layer, and whether batch n
     "one rate for all": (RATE, 1.0, False),
     "one rate, statistics kept": (RATE, 1.0, True),
     "rates x 0.3 a layer, statistics kept": (RATE, 0.3, True),
-    "a tenth for all, statistics kept": (RATE / 10, 1.0, True),
+    "a fifth for all, statistics kept": (RATE / 5, 1.0, True),
 }
 knew = hit_rate(sources["clothes"], *clothes_test)
 now, before = defaultdict(list), defaultdict(list)
@@ -1132,9 +1134,9 @@ claim("fine-tuning-forgets").judge(
 
 # %% [markdown]
 r"""
-Each column tells half of the story. On the clothes the ways differ much. Slow early layers with fixed statistics keep most of what the network knew, and on the sketches they cost little beside the usual way, which forgets the most.
+Each column tells half of the story. On the clothes the ways differ much. Slow early layers with fixed statistics keep most of what the network knew, and on the sketches they cost a little beside the usual way, which forgets the most.
 
-But look at the opponent. A tenth of the rate for all layers, with no pattern, also keeps most of the old task, and it, too, pays with a little of the new one. What protects the old knowledge here is that the body *changes less*; that its early layers should be the ones to change least is not shown by this experiment. The frozen body is the end of that road: it forgets nothing, and learns the least.
+But look at the opponent. A fifth of the rate for all layers, with no pattern, keeps about as much of the old task, and does not learn the new one much worse. What protects the old knowledge here is above all that the body *changes less*; if the pattern adds anything, it is little beside the spread of the splits. The frozen body is the end of that road: it forgets nothing, and learns the least.
 
 ## When it breaks
 
@@ -1188,7 +1190,7 @@ predict(
 
 # %%
 small_part = np.concatenate(
-    [np.flatnonzero(targets["sketches"].y == k)[:40] for k in range(10)]
+    [np.flatnonzero(targets["sketches"].y == k)[:35] for k in range(10)]
 )
 dressed = prepared(coloured(targets["sketches"].x[small_part]), SIDE)
 scales = {
@@ -1198,7 +1200,7 @@ scales = {
 }
 labels = targets["sketches"].y[small_part]
 body = imagenet.features[: DEPTH + 1]
-own_words = in_parts(imagenet, dressed[::4]).argmax(dim=1)
+own_words = in_parts(imagenet, dressed[::5]).argmax(dim=1)
 dressed_so = {}  # by scaling: accuracy of the probe, share of words that stay
 for words_for_it, x in scales.items():
     seen = in_parts(lambda part: body(part).mean(dim=(2, 3)), x).numpy()
@@ -1211,7 +1213,7 @@ for words_for_it, x in scales.items():
         course_rng(9),
         np.arange(len(labels)),
     )
-    same_word = (in_parts(imagenet, x[::4]).argmax(dim=1) == own_words).float().mean().item()
+    same_word = (in_parts(imagenet, x[::5]).argmax(dim=1) == own_words).float().mean().item()
     dressed_so[words_for_it] = found.mean(), same_word
     print(
         f"pixels {words_for_it:<32} same word {100 * same_word:3.0f} %, "
