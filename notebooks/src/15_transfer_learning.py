@@ -1151,10 +1151,7 @@ predict(
 )
 
 # %%
-moved = copy.deepcopy(sources["clothes"])
-for weight in moved.parameters():
-    weight.requires_grad = False
-moved.train()
+moved = copy.deepcopy(sources["clothes"]).requires_grad_(False).train()
 rng = course_rng(8)
 for _ in range(100):
     moved(x_sketch[rng.integers(len(x_sketch), size=32)])
