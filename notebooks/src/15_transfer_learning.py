@@ -614,9 +614,7 @@ for ax, name in zip(axes, targets, strict=True):
     )
     ax.set_xticks(SIZES[name], [str(size) for size in SIZES[name]])
     ax.get_legend().remove()
-figure.legend(
-    *axes[0].get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=5
-)
+axes[1].legend(loc="upper left", fontsize=8)  # where there is room for it
 plot.show(figure)
 for name in targets:
     table(name)
