@@ -27,7 +27,7 @@ from coursekit.attribution.exact import all_coalitions, ask_all, shapley_of_tabl
 from coursekit.attribution.faithfulness import label_randomisation, sensitivity, weight_randomisation
 from coursekit.attribution.grad_cam import grad_cam, guided_backpropagation
 from coursekit.attribution.lime import lime, lime_text
-from coursekit.attribution.models import NUMBERS_AT_ONCE, ROWS_AT_ONCE
+from coursekit.attribution.models import NUMBERS_AT_ONCE, ROWS_AT_ONCE, Model
 from coursekit.errors import CourseError, ShapeError
 
 RNG = np.random.default_rng
@@ -284,8 +284,41 @@ def test_the_less_is_missing_the_less_is_missed():
     assert nearly.std_error.mean() < 0.3 * third.std_error.mean()
 
 
+class Bowl:
+    """A curved model with gradients, that somebody stops at the gradient with a certain number."""
+
+    def __init__(self, after=10**9):
+        self.left = after
+
+    def grad(self, rows, _target):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return 3 * rows**2
+
+    def model(self):
+        return Model(lambda rows: (rows**3).sum(axis=1), self.grad)
+
+
+def test_expected_gradients_that_are_stopped_tell_what_is_known():
+    misses, told = [], []
+    background = RNG(1).normal(size=(20, 3))
+    for seed in range(20):
+        x = RNG(seed).normal(size=(2, 3))
+        exact = x**3 - (background**3).mean(axis=0)
+        found = expected_gradients(Bowl(40).model(), x, background, samples=200, rng=RNG(seed))
+        assert found.note == "interrupted: 40 of 200 gradients a row"
+        misses.append(found.values - exact)
+        told.append(found.std_error)
+    assert 0.7 < np.sqrt(np.mean(np.square(told)) / np.mean(np.square(misses))) < 1.5
+    whole = expected_gradients(Bowl().model(), x, background, samples=200, rng=RNG(0))
+    assert whole.note == "" and whole.std_error.mean() < found.std_error.mean()
+    with pytest.raises(KeyboardInterrupt):
+        expected_gradients(Bowl(1).model(), x, background, rng=RNG(0))
+
+
 @pytest.mark.parametrize("rows", [1, 3])
-@pytest.mark.parametrize("method", ["exact", "kernel", "orders", "deep"])
+@pytest.mark.parametrize("method", ["exact", "kernel", "orders", "deep", "expected gradients"])
 def test_a_long_run_shows_a_bar(method, rows, capsys):
     x, background = RNG(0).normal(size=(3, 13))[:rows], RNG(1).normal(size=(40, 13))
     runs = {
@@ -293,6 +326,7 @@ def test_a_long_run_shows_a_bar(method, rows, capsys):
         "kernel": lambda **s: kernel_shap(bent, x, background, samples=300, rng=RNG(0), **s),
         "orders": lambda **s: permutation_shapley(bent, x, background, pairs=40, rng=RNG(0), **s),
         "deep": lambda **s: deep_shap(nn.Linear(13, 1), x, background, **s),
+        "expected gradients": lambda **s: expected_gradients(Bowl().model(), x, background, rng=RNG(0), **s),
     }
     runs[method]()
     assert capsys.readouterr().err == ""

@@ -221,6 +221,7 @@ def expected_gradients(
     rng: np.random.Generator,
     target: int | None = None,
     feature_names: Sequence[str] | None = None,
+    progress: bool = False,
 ) -> Attribution:
     """Integrated gradients averaged over baselines, each asked at few places on the way, with standard errors.
 
@@ -236,14 +237,19 @@ def expected_gradients(
     samples : int
         Gradients a row, at least 2.
     rng : Generator
+    progress : bool
+        Show a bar.
 
     Returns
     -------
     Attribution
-        From the mean output over the background to f(x). Complete up to the sampling error.
+        From the mean output over the background to f(x). Complete up to the sampling error. After an interrupt what is
+        known by then, with its error: the places come in a random order, so any first few are a fair sample.
 
     Raises
     ------
+    KeyboardInterrupt
+        If it comes before the second gradient.
     CourseError
         If there are fewer than two samples, or the model has no gradients.
     ShapeError
@@ -258,6 +264,8 @@ def expected_gradients(
     """
     if samples < 2:
         raise CourseError(f"samples: expected at least 2, got {samples!r}. One gradient has no spread.")
+    from tqdm.auto import tqdm
+
     expect_rng(rng)
     rows, background, single = rows_and_background(x, background)
     rows, output, grad = _ready(model, rows, target)
@@ -265,17 +273,21 @@ def expected_gradients(
         rng.permuted(np.tile(np.arange(samples), (len(rows), 1)), axis=1) + rng.random((len(rows), samples))
     ) / samples
     turns = np.array([rng.permutation(samples) for _ in rows]) % len(background)  # (N, samples)
-    total, squares = np.zeros(rows.shape), np.zeros(rows.shape)
-    for k in range(samples):
-        start = background[turns[:, k]]  # (N, ...)
-        a = places[:, k].reshape(-1, *[1] * (rows.ndim - 1))
-        one = (rows - start) * grad(start + a * (rows - start))
-        total += one
-        squares += one**2
-    mean = total / samples
-    error = np.sqrt(np.maximum(squares / samples - mean**2, 0) / (samples - 1))
+    known = 0, np.zeros(rows.shape), np.zeros(rows.shape)  # how many, their sum, the sum of their squares
+    try:
+        for k in tqdm(range(samples), disable=not progress, desc="expected gradients", leave=False):
+            start = background[turns[:, k]]  # (N, ...)
+            a = places[:, k].reshape(-1, *[1] * (rows.ndim - 1))
+            one = (rows - start) * grad(start + a * (rows - start))
+            known = known[0] + 1, known[1] + one, known[2] + one**2
+    except KeyboardInterrupt:
+        if known[0] < 2:
+            raise
+    done, mean = known[0], known[1] / known[0]
+    error = np.sqrt(np.maximum(known[2] / done - mean**2, 0) / (done - 1))
     base = np.full(len(rows), output(background).mean())
-    found = _explained("expected gradients", mean, rows, output, target, feature_names, error, base)
+    note = "" if done == samples else f"interrupted: {done} of {samples} gradients a row"
+    found = _explained("expected gradients", mean, rows, output, target, feature_names, error, base, note)
     return found[0] if single else found
 
 
@@ -343,6 +355,7 @@ def _explained(
     feature_names: Sequence[str] | None,
     error: np.ndarray | None = None,
     base: np.ndarray | None = None,
+    note: str = "",
 ) -> Attribution:
     names = names_of(feature_names, x.shape[1]) if x.ndim == 2 else ()
     return Attribution(
@@ -355,4 +368,5 @@ def _explained(
         error,
         target,
         complete=base is not None,
+        note=note,
     )
