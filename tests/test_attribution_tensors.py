@@ -93,3 +93,10 @@ def test_the_share_inside_counts_sizes():
     np.testing.assert_allclose(faithfulness.share_inside(values, inside), [0.75, 0.0])
     with pytest.raises(ShapeError, match="inside"):
         faithfulness.share_inside(values, inside[:1])
+
+
+def test_features_of_equal_value_go_in_the_order_in_which_they_stand():
+    x = torch.arange(1.0, 785).reshape(1, 784)
+    found = tensors.deletion_curve(lambda rows: rows.sum(dim=1), x, torch.zeros_like(x), torch.zeros(784), steps=7)
+    left = [float(x[:, 112 * k :].sum()) for k in range(8)]
+    assert found[:, 0].tolist() == left

@@ -198,3 +198,12 @@ def test_the_number_of_a_bar_below_zero_stands_below_its_whisker():
     places = {text.get_text(): (text.xy[1], text.get_va()) for text in ax.texts}
     assert places == {"-2": (-3.0, "top"), "2": (3.0, "bottom")}
     plt.close(ax.figure)
+
+
+def test_colours_are_drawn_as_they_are():
+    pictures = np.zeros((2, 4, 4, 3), np.uint8)
+    pictures[1, :, :, 0] = 51
+    canvas = np.asarray(plot.images(pictures).images[0].get_array())
+    red = np.unique(canvas[..., 0])
+    np.testing.assert_allclose(red, [0, 51 / 255, 1])  # black, the red, and the white between the pictures
+    assert canvas[..., 1].min() == 0
